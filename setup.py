@@ -1,0 +1,169 @@
+"""The build: compile the hot modules with Cython where that is possible, else install them as plain Python.
+
+Everything static is in pyproject.toml. This file holds the list of compiled modules and the choice between the two builds:
+
+- INDRIK_PURE unset or empty: compiled if a C compiler and Python's headers work, else uncompiled.
+- INDRIK_PURE=1: uncompiled, whatever the machine has.
+- INDRIK_PURE=0: compiled, or the build fails. For packagers, who must not ship the other one by accident.
+
+Generated C and the extension modules stay below build/, never in src/: a run with PYTHONPATH=src is always uncompiled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Distribution, Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
+
+ROOT = Path(__file__).resolve().parent
+SOURCE = Path("src")
+
+# Globs below src/ of the modules that are compiled. A package's __init__.py never is: it only re-exports.
+COMPILED = (
+    "indrik/protocol/*.py",
+    "indrik/engine/*.py",
+    "indrik/gateway/*.py",
+    "indrik/scoreboard.py",
+)
+
+COMPILE_ARGS = ["-O2"]
+
+# Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself, with the proof beside it.
+DIRECTIVES = {"language_level": 3, "annotation_typing": True}
+
+PROBE = """\
+#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "probe", NULL, -1, NULL, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_probe(void) { return PyModule_Create(&module); }
+"""
+
+
+def extensions() -> list[Extension]:
+    """One extension for each file that the globs of COMPILED match today."""
+    files = {
+        path.relative_to(ROOT)
+        for pattern in COMPILED
+        for path in (ROOT / SOURCE).glob(pattern)
+        if path.name != "__init__.py"
+    }
+    return [
+        Extension(
+            ".".join(path.relative_to(SOURCE).with_suffix("").parts),
+            [str(path)],
+            extra_compile_args=COMPILE_ARGS,
+        )
+        for path in sorted(files)
+    ]
+
+
+def can_compile() -> bool:
+    """Whether an extension module can be compiled and linked here: found out by doing it, with the real build's own command."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text(PROBE, encoding="ascii")
+        # setuptools wants sources relative to the project; an absolute one would put the object file elsewhere.
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            command = build_ext(Distribution({"name": "probe", "ext_modules": [Extension("probe", ["probe.c"])]}))
+            command.build_lib = command.build_temp = folder
+            command.ensure_finalized()
+            command.run()
+        except Exception as error:  # setuptools raises several families here, by compiler and by step
+            print(f"indrik: cannot compile an extension module here: {error}", file=sys.stderr)
+            return False
+        finally:
+            os.chdir(before)
+    return True
+
+
+def choose_compiled() -> bool:
+    """The build that this run makes, from INDRIK_PURE and from what the machine can do."""
+    wish = os.environ.get("INDRIK_PURE", "")
+    if wish not in ("", "0", "1"):
+        raise SystemExit(f"indrik: INDRIK_PURE must be 0, 1 or unset, not {wish!r}")
+    if wish == "1":
+        return False
+    if can_compile():
+        return True
+    if wish == "0":
+        raise SystemExit("indrik: INDRIK_PURE=0 asks for a compiled build: install a C compiler and Python's headers")
+    print("indrik: building the uncompiled package", file=sys.stderr)
+    return False
+
+
+class BuildPy(build_py):
+    """build_py that first removes what an earlier build left behind: setuptools packs all it finds in the build folder."""
+
+    def run(self) -> None:
+        if not self.editable_mode:
+            self._prune(Path(self.build_lib, "indrik"))
+        super().run()
+
+    def _prune(self, package: Path) -> None:
+        wanted = {Path(name).resolve() for name in self.get_outputs(include_bytecode=False)}
+        if self.distribution.has_ext_modules():
+            command = self.get_finalized_command("build_ext")
+            wanted |= {Path(name).resolve() for name in command.get_outputs()}
+        for path in [path for path in package.rglob("*") if path.is_file()]:
+            if path.resolve() not in wanted:
+                path.unlink()
+
+
+class BuildExt(build_ext):
+    """build_ext that runs Cython when it builds, not when setup.py is merely asked for metadata."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.editable_mode:
+            self.inplace = False  # see EditableWheel
+        self.parallel = self.parallel or os.cpu_count()
+
+    def run(self) -> None:
+        from Cython.Build import cythonize
+
+        names = {extension.name: extension for extension in self.extensions}
+        compiled = cythonize(
+            [Extension(name, extension.sources, extra_compile_args=COMPILE_ARGS) for name, extension in names.items()],
+            build_dir=os.path.join("build", "cython"),
+            include_path=[str(SOURCE)],
+            compiler_directives=DIRECTIVES,
+        )
+        # Same objects as setuptools prepared (they carry its private attributes), with the C file as their source.
+        for made in compiled:
+            names[made.name].sources = made.sources
+            names[made.name].depends = made.depends
+        super().run()
+
+
+class EditableWheel(editable_wheel):
+    """An editable install. Compiled, it is a tree of links below build/ that holds the extension modules, so that src/ stays clean;
+    uncompiled, it is src/ itself."""
+
+    def finalize_options(self) -> None:
+        if self.mode is None and self.distribution.has_ext_modules():
+            self.mode = "strict"
+        super().finalize_options()
+
+
+def main() -> None:
+    """Run setuptools with what pyproject.toml cannot say."""
+    compiled = bool(extensions()) and choose_compiled()
+    requires = ['tomli>=2; python_version < "3.11"']
+    if not compiled:
+        # The sources say `import cython`, which an uncompiled run resolves to Cython's shadow module.
+        requires.append("cython>=3.3")
+    setup(
+        install_requires=requires,
+        ext_modules=extensions() if compiled else [],
+        cmdclass={"build_py": BuildPy, "build_ext": BuildExt, "editable_wheel": EditableWheel},
+    )
+
+
+main()
