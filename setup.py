@@ -1,12 +1,13 @@
 """The build: compile the hot modules with Cython where that is possible, else install them as plain Python.
 
-Everything static is in pyproject.toml. This file holds the list of compiled modules and the choice between the two builds:
+What is static is in pyproject.toml. Here are the list of compiled modules and the choice between the two builds:
 
 - INDRIK_PURE unset or empty: compiled if a C compiler and Python's headers work, else uncompiled.
 - INDRIK_PURE=1: uncompiled, whatever the machine has.
 - INDRIK_PURE=0: compiled, or the build fails. For packagers, who must not ship the other one by accident.
 
-Generated C and the extension modules stay below build/, never in src/: a run with PYTHONPATH=src is always uncompiled.
+Generated C and the extension modules stay below build/, never in src/, so that a run with PYTHONPATH=src is always
+uncompiled.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ COMPILED = (
 
 COMPILE_ARGS = ["-O2"]
 
-# Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself, with the proof beside it.
+# Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself, with the
+# proof beside it.
 DIRECTIVES = {"language_level": 3, "annotation_typing": True}
 
 PROBE = """\
@@ -63,15 +65,16 @@ def extensions() -> list[Extension]:
 
 
 def can_compile() -> bool:
-    """Whether an extension module can be compiled and linked here: found out by doing it, with the real build's own command."""
+    """Whether an extension module can be compiled and linked here: found out by doing it, as the real build does."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.c")
         source.write_text(PROBE, encoding="ascii")
-        # setuptools wants sources relative to the project; an absolute one would put the object file elsewhere.
+        # setuptools puts the object file of an absolute source elsewhere, so the source is a relative one.
         before = os.getcwd()
         os.chdir(folder)
         try:
-            command = build_ext(Distribution({"name": "probe", "ext_modules": [Extension("probe", ["probe.c"])]}))
+            module = Extension("probe", ["probe.c"])
+            command = build_ext(Distribution({"name": "probe", "ext_modules": [module]}))
             command.build_lib = command.build_temp = folder
             command.ensure_finalized()
             command.run()
@@ -93,13 +96,13 @@ def choose_compiled() -> bool:
     if can_compile():
         return True
     if wish == "0":
-        raise SystemExit("indrik: INDRIK_PURE=0 asks for a compiled build: install a C compiler and Python's headers")
+        raise SystemExit("indrik: INDRIK_PURE=0 asks for a compiled build: a C compiler or Python's headers are missing")
     print("indrik: building the uncompiled package", file=sys.stderr)
     return False
 
 
 class BuildPy(build_py):
-    """build_py that first removes what an earlier build left behind: setuptools packs all it finds in the build folder."""
+    """build_py that first removes what an earlier build left: setuptools packs all it finds in the build folder."""
 
     def run(self) -> None:
         if not self.editable_mode:
@@ -130,7 +133,7 @@ class BuildExt(build_ext):
 
         names = {extension.name: extension for extension in self.extensions}
         compiled = cythonize(
-            [Extension(name, extension.sources, extra_compile_args=COMPILE_ARGS) for name, extension in names.items()],
+            extensions(),
             build_dir=os.path.join("build", "cython"),
             include_path=[str(SOURCE)],
             compiler_directives=DIRECTIVES,
@@ -143,8 +146,7 @@ class BuildExt(build_ext):
 
 
 class EditableWheel(editable_wheel):
-    """An editable install. Compiled, it is a tree of links below build/ that holds the extension modules, so that src/ stays clean;
-    uncompiled, it is src/ itself."""
+    """An editable install: src/ itself when uncompiled, else a tree of links below build/ with the extensions in it."""
 
     def finalize_options(self) -> None:
         if self.mode is None and self.distribution.has_ext_modules():

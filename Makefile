@@ -1,0 +1,113 @@
+# The two commands of a newcomer are `make serve` and `make test`; `make` alone lists the rest.
+#
+# Every target sets up what it needs and skips what is already there: a virtual environment holds stamp files, one for
+# its tools and one for the package, and both are made again when the files that they were made from change.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+# Where the compiled and the uncompiled package are installed.
+VENV ?= .venv
+PURE ?= .venv-pure
+# Processes that run the tests.
+JOBS ?= 2
+# More arguments for pytest: make test ARGS="tests/unit -k framing"
+ARGS ?=
+# Where the example is served.
+BIND ?= 127.0.0.1:8000
+
+# The environment's packages and the server under test are the only ones that count.
+unexport PYTHONPATH PYTHONHOME INDRIK_CMD_ARGS GUNICORN_CMD_ARGS
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_REQUIRE_VIRTUALENV := 1
+
+STARTED := $(shell date +%s)
+LOCK := $(shell command -v flock >/dev/null && echo flock build/.lock)
+SOURCES := $(shell find src -name __pycache__ -prune -o -name '*.egg-info' -prune -o \
+	\( -type d -o -name '*.py' -o -name '*.pxd' -o -name '*.json' -o -name py.typed \) -print)
+REQUIREMENTS := tests/requirements.txt $(wildcard examples/*/requirements.txt)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# $(call environment,folder,compiled or uncompiled,INDRIK_PURE): the rules that make one virtual environment.
+define environment
+$(1)/.stamp-venv:
+	@tools/preflight $$(PYTHON) $(2)
+	@echo "== virtual environment in $(1)"
+	@$$(PYTHON) -m venv --clear $(1)
+	@touch $$@
+
+$(1)/.stamp-tools: $(1)/.stamp-venv pyproject.toml $$(REQUIREMENTS)
+	@mkdir -p build
+	@echo "== tools and test requirements in $(1)"
+	@$(1)/bin/pip install -q 'setuptools>=77' 'cython>=3.3'
+	@INDRIK_PURE=1 $$(LOCK) $(1)/bin/pip install -q --no-build-isolation \
+		'.[dev,setproctitle,paste,reload]' $$(REQUIREMENTS:%=-r %)
+	@touch $$@
+
+$(1)/.stamp-package: $(1)/.stamp-tools setup.py $$(SOURCES)
+	@tools/preflight $(1)/bin/python $(2)
+	@mkdir -p build
+	@echo "== indrik, $(2), in $(1)"
+	@INDRIK_PURE=$(3) $$(LOCK) $(1)/bin/pip install -q --no-build-isolation --no-deps --force-reinstall .
+	@touch $$@
+endef
+
+$(eval $(call environment,$(VENV),compiled,0))
+$(eval $(call environment,$(PURE),uncompiled,1))
+
+.PHONY: build
+build: $(VENV)/.stamp-package ## Install the compiled package as .venv/bin/indrik
+
+.PHONY: serve
+serve: $(VENV)/.stamp-package ## Serve the example on http://127.0.0.1:8000
+	@cd examples/guestbook && exec $(abspath $(VENV))/bin/indrik --bind $(BIND) app:app
+
+.PHONY: test test-compiled test-uncompiled
+test: test-compiled test-uncompiled ## Run every test, compiled and uncompiled
+	@echo "== all tests passed, compiled and uncompiled, in $$(( $$(date +%s) - $(STARTED) )) s"
+
+test-compiled: $(VENV)/.stamp-package ## Run every test on the compiled package
+	@echo "== tests, compiled"
+	@$(VENV)/bin/pytest -n $(JOBS) --build=compiled $(ARGS)
+
+test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled package
+	@echo "== tests, uncompiled"
+	@$(PURE)/bin/pytest -n $(JOBS) --build=uncompiled $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
+	@echo "== ruff"
+	@$(VENV)/bin/ruff check .
+	@echo "== mypy"
+	@$(VENV)/bin/mypy
+	@echo "== layers, derived files, prose"
+	@$(VENV)/bin/pytest -q tests/repo
+	@echo "== settings that are not supported yet"
+	@$(VENV)/bin/python -m indrik.config.derived --unsupported
+
+.PHONY: matrix
+matrix: ## Run every test on each python3.1x found on PATH or under pyenv
+	@found=$$(tools/find-pythons); [ -n "$$found" ] || { echo "make: no python3.1x found on PATH or under pyenv" >&2; exit 1; }; \
+	echo "$$found" | while read -r version python; do \
+		echo "== Python $$version"; \
+		$(MAKE) --no-print-directory test PYTHON="$$python" \
+			VENV=.venv-matrix/$$version-compiled PURE=.venv-matrix/$$version-uncompiled </dev/null || exit 1; \
+	done
+	@echo "== the matrix passed in $$(( $$(date +%s) - $(STARTED) )) s"
+
+.PHONY: dist
+dist: $(VENV)/.stamp-tools ## Build the sdist, and from it the wheel, into dist/
+	@$(LOCK) $(VENV)/bin/python -m build --no-isolation --outdir dist .
+
+.PHONY: clean
+clean: ## Remove everything that the other targets made
+	rm -rf .venv .venv-pure .venv-matrix .venv-bench build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests examples bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src -name '*.so' -delete
