@@ -1,13 +1,13 @@
 """The build: compile the hot modules with Cython where that is possible, else install them as plain Python.
 
-What is static is in pyproject.toml. Here are the list of compiled modules and the choice between the two builds:
+What is static is in pyproject.toml. Here are the list of compiled modules and the choice of the build:
 
 - INDRIK_PURE unset or empty: compiled if a C compiler and Python's headers work, else uncompiled.
 - INDRIK_PURE=1: uncompiled, whatever the machine has.
 - INDRIK_PURE=0: compiled, or the build fails. For packagers, who must not ship the other one by accident.
 
-Generated C and the extension modules stay below build/, never in src/, so that a run with PYTHONPATH=src is always
-uncompiled.
+Generated C and the extension modules stay below build/, never in src/, so that a run with PYTHONPATH=src is
+always uncompiled.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ COMPILED = (
 
 COMPILE_ARGS = ["-O2"]
 
-# Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself, with the
-# proof beside it.
+# Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself,
+# with the proof beside it.
 DIRECTIVES = {"language_level": 3, "annotation_typing": True}
 
 PROBE = """\
@@ -65,7 +65,7 @@ def extensions() -> list[Extension]:
 
 
 def can_compile() -> bool:
-    """Whether an extension module can be compiled and linked here: found out by doing it, as the real build does."""
+    """Whether extension modules can be compiled and linked here: found out by doing it as the build does."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.c")
         source.write_text(PROBE, encoding="ascii")
@@ -96,13 +96,13 @@ def choose_compiled() -> bool:
     if can_compile():
         return True
     if wish == "0":
-        raise SystemExit("indrik: INDRIK_PURE=0 asks for a compiled build: a C compiler or Python's headers are missing")
+        raise SystemExit("indrik: INDRIK_PURE=0 asks for a compiled build, which does not work here")
     print("indrik: building the uncompiled package", file=sys.stderr)
     return False
 
 
 class BuildPy(build_py):
-    """build_py that first removes what an earlier build left: setuptools packs all it finds in the build folder."""
+    """build_py that first removes what an earlier build left: setuptools packs all that it finds there."""
 
     def run(self) -> None:
         if not self.editable_mode:
@@ -138,7 +138,7 @@ class BuildExt(build_ext):
             include_path=[str(SOURCE)],
             compiler_directives=DIRECTIVES,
         )
-        # Same objects as setuptools prepared (they carry its private attributes), with the C file as their source.
+        # The objects that setuptools prepared (with attributes of its own) stay, now with C files as sources.
         for made in compiled:
             names[made.name].sources = made.sources
             names[made.name].depends = made.depends
@@ -146,7 +146,7 @@ class BuildExt(build_ext):
 
 
 class EditableWheel(editable_wheel):
-    """An editable install: src/ itself when uncompiled, else a tree of links below build/ with the extensions in it."""
+    """An editable install: src/ itself when uncompiled, else a tree of links below build/ with extensions."""
 
     def finalize_options(self) -> None:
         if self.mode is None and self.distribution.has_ext_modules():
