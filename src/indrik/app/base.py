@@ -1,0 +1,219 @@
+"""`BaseApplication` and `Application`: the object a command or a user's program runs.
+
+`BaseApplication` is for programs that bring their own configuration and application (override `load_config` and
+`load`); `Application` adds the command line and the configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from argparse import ArgumentParser, Namespace
+from typing import Any, NoReturn
+
+from indrik.config import Config
+from indrik.config.command_line import environment_arguments, given
+from indrik.config.files import find_default_file, read_module, read_python_file, read_toml, settings_in
+from indrik.config.resolved import current_directory
+from indrik.errors import AppImportError, AppModuleNotFoundError, ConfigError, ConfigFileError, IndrikError
+
+
+class BaseApplication:
+    """A configuration and an application, which `run()` serves.
+
+    A subclass overrides `load_config`, which calls `self.cfg.set`, and `load`, which returns the application.
+    """
+
+    def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
+        self.usage = usage
+        self.prog = prog
+        self.cfg: Config
+        #: What `load` returned, once it has been called.
+        self.callable: Any = None
+        self.logger: Any = None
+        # A reload starts again from here: paths are relative to it, and cfg.chdir may have led elsewhere.
+        self.start_directory = current_directory()
+        self.reloading = False
+        self.do_load_config()
+
+    # --- configuration
+
+    def do_load_config(self) -> None:
+        """Master only. Read the configuration, at start-up: whatever is wrong ends the process with status 1."""
+        try:
+            self.read_config()
+        except Exception as error:
+            fail(error)
+        for text in self.cfg.warnings:
+            print(f"Warning: {text}", file=sys.stderr)
+
+    def read_config(self) -> None:
+        self.load_default_config()
+        self.load_config()
+        self.cfg.validate()
+
+    def load_default_config(self) -> None:
+        """A `Config` that holds the defaults and what the environment says."""
+        self.cfg = Config(self.usage, prog=self.prog)
+
+    def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
+        """Settings of a framework's own, which a configuration file and the command line override."""
+        raise NotImplementedError
+
+    def load_config(self) -> None:
+        """Set what differs from the defaults, with `self.cfg.set`."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        """Master only. Read the configuration again, from all its sources.
+
+        Raises:
+            ConfigError: something is wrong with it; `self.cfg` is the one from before.
+        """
+        previous = self.cfg
+        directory = os.getcwd()
+        self.reloading = True
+        try:
+            os.chdir(self.start_directory)
+            self.read_config()
+        except BaseException as error:
+            self.cfg = previous
+            os.chdir(directory)
+            if isinstance(error, OSError):
+                raise ConfigError(f"cannot read the configuration again: {error}") from error
+            if isinstance(error, SystemExit):
+                raise ConfigError("reading the configuration again ended with an exit") from error
+            raise
+        finally:
+            self.reloading = False
+
+    # --- the application
+
+    def load(self) -> Any:
+        """The application: a WSGI callable."""
+        raise NotImplementedError
+
+    def wsgi(self) -> Any:
+        """The application, loaded at the first call."""
+        if self.callable is None:
+            self.callable = self.load()
+        return self.callable
+
+    def run(self) -> None:
+        """Serve until told to stop. Ends the process with status 1 and one line if the server cannot start."""
+        from indrik.arbiter import Arbiter
+
+        try:
+            Arbiter(self).run()
+        except (IndrikError, RuntimeError) as error:
+            fail(error)
+
+
+class Application(BaseApplication):
+    """A `BaseApplication` whose configuration comes from a file, the environment and the command line."""
+
+    def chdir(self) -> None:
+        """Enter `cfg.chdir`, and let modules be found there first."""
+        os.chdir(self.cfg.chdir)
+        if self.cfg.chdir not in sys.path:
+            sys.path.insert(0, self.cfg.chdir)
+
+    def load_config(self) -> None:
+        """All sources, each one overriding those before it: `init`, file, environment's arguments, command line."""
+        parser = self.cfg.parser()
+        args = parser.parse_args()
+        self.set_all(self.init(parser, args, args.args) or {}, f"{type(self).__name__}.init")
+        # Before the file is sought, so that its own imports see the directory.
+        self.chdir()
+        variable, words = environment_arguments()
+        env_args = self.cfg.parser().parse_args(words)
+        named = args.config or env_args.config
+        if named:
+            self.load_config_from_file(named)
+        elif (found := find_default_file()) is not None:
+            self.load_config_from_file(found)
+            self.cfg.set("config", found, "found in the directory")
+        self.set_all(given(env_args), variable)
+        self.set_all(given(args), "command line")
+        self.chdir()
+
+    def set_all(self, values: dict[str, Any], source: str) -> None:
+        for name, value in values.items():
+            self.cfg.set(name.lower(), value, source)
+
+    def load_config_from_file(self, filename: str) -> None:
+        self.load_config_from_module_name_or_filename(filename)
+
+    def load_config_from_module_name_or_filename(self, location: str) -> dict[str, Any]:
+        """Set what `python:MODULE`, `file:PATH` or a plain path says, and return it.
+
+        Raises:
+            ConfigError: it cannot be read, or holds a wrong value.
+        """
+        if location.startswith("python:"):
+            values = self.get_config_from_module_name(location[len("python:") :])
+        else:
+            path = location.removeprefix("file:")
+            if path.endswith(".toml"):
+                values = read_toml(path)
+                self.set_all(values, location)
+                return values
+            values = self.get_config_from_filename(path)
+        settings, warnings = settings_in(values, location)
+        self.cfg.notices.extend(warnings)
+        self.set_all(settings, location)
+        return settings
+
+    def get_config_from_filename(self, filename: str) -> dict[str, Any]:
+        if not filename.endswith((".py", ".pyc")) and os.path.isfile(filename):
+            self.cfg.notices.append(f"configuration file {filename!r} is run as Python, but is not named .py")
+        return read_python_file(filename)
+
+    def get_config_from_module_name(self, module_name: str) -> dict[str, Any]:
+        return read_module(module_name, fresh=self.reloading)
+
+    # --- running
+
+    def add_python_path(self) -> None:
+        for path in (self.cfg.pythonpath or "").split(","):
+            if path.strip() and os.path.abspath(path.strip()) not in sys.path:
+                sys.path.insert(0, os.path.abspath(path.strip()))
+
+    def check_config(self) -> NoReturn:
+        """Load what the server would load, say what is wrong with it, and exit with status 0 or 1."""
+        try:
+            _ = self.cfg.worker_class, self.cfg.logger_class
+            self.wsgi()
+        except Exception as error:
+            print("Error while loading the application:", file=sys.stderr)
+            fail(error, quiet=(AppImportError, AppModuleNotFoundError, ConfigError))
+        sys.exit(0)
+
+    def run(self) -> None:
+        self.add_python_path()
+        if self.cfg.print_config:
+            print(self.cfg)
+        if self.cfg.print_config or self.cfg.check_config:
+            self.check_config()
+        super().run()
+
+
+def fail(error: Exception, quiet: tuple[type[Exception], ...] = (Exception,)) -> NoReturn:
+    """Master only. Say what stopped the server, and exit with status 1.
+
+    Errors of the types in `quiet` are one line; the others, and what a configuration file raised, come with a
+    traceback, because they are in code that is the operator's own.
+    """
+    cause: BaseException | None = error.__cause__ if isinstance(error, ConfigFileError) else None
+    if cause is None and not isinstance(error, quiet):
+        cause = error
+    if cause is not None:
+        traceback.print_exception(type(cause), cause, cause.__traceback__)
+    if cause is not error:
+        print(f"Error: {error}", file=sys.stderr)
+    sys.stderr.flush()
+    sys.exit(1)
+
+
+__all__ = ["Application", "BaseApplication"]

@@ -1,0 +1,163 @@
+"""From an application's specification, such as `shop.wsgi:application`, to the application.
+
+The grammar: `MODULE[:PATH[(ARGUMENTS)]]`. PATH is one name or several with dots between, `application` if absent;
+ARGUMENTS are Python literals, and call what PATH leads to.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+from indrik.config.nearest import did_you_mean, nearest
+from indrik.errors import AppImportError, AppModuleNotFoundError
+
+DEFAULT_NAME = "application"
+#: Names that applications go by; offered when there is no `application`.
+USUAL_NAMES = ("application", "app", "wsgi", "wsgi_app", "create_app", "make_app", "api")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parsed specification. `arguments` is None when nothing is called."""
+
+    module: str
+    path: tuple[str, ...] = (DEFAULT_NAME,)
+    arguments: tuple[Any, ...] | None = None
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+
+def parse_target(text: str) -> Target:
+    """Parse a specification.
+
+    Raises:
+        AppImportError: it does not follow the grammar.
+    """
+    module, colon, expression = text.partition(":")
+    if not module or (colon and not expression.strip()):
+        raise AppImportError(f"{text!r} names no application: the form is MODULE:NAME")
+    if not colon:
+        return Target(module)
+    try:
+        node = ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError:
+        raise AppImportError(f"{expression!r} in {text!r} is neither a name nor a call such as make_app()") from None
+    if not isinstance(node, ast.Call):
+        return Target(module, dotted_names(node, text))
+    try:
+        arguments = tuple(ast.literal_eval(argument) for argument in node.args)
+        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
+    except ValueError:
+        raise AppImportError(f"the arguments in {text!r} must be literals, such as 1, 'text' or [True]") from None
+    if len(keywords) != len(node.keywords):
+        raise AppImportError(f"the arguments in {text!r} must be written out, without **")
+    return Target(module, dotted_names(node.func, text), arguments, keywords)
+
+
+def dotted_names(node: ast.expr, text: str) -> tuple[str, ...]:
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute):
+        return (*dotted_names(node.value, text), node.attr)
+    raise AppImportError(f"{ast.unparse(node)!r} in {text!r} must be a name, or several with dots between")
+
+
+def load_application(text: str) -> Any:
+    """Import the module and return the application in it.
+
+    Raises:
+        AppModuleNotFoundError: there is no such module.
+        AppImportError: the application is not in it, or is not callable.
+        Exception: whatever the module or the factory raises, untouched.
+    """
+    target = parse_target(text)
+    module = import_module(target, text)
+    found = find_object(module, target)
+    if target.arguments is not None:
+        found = call_factory(found, target, text)
+    if found is None:
+        raise AppImportError(f"{text!r} is None, not an application")
+    if not callable(found):
+        raise AppImportError(f"{text!r} is of type {type(found).__name__}, which cannot be called")
+    return found
+
+
+def import_module(target: Target, text: str) -> ModuleType:
+    name = target.module
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # A module that the application's own module needs is a fault of the application, with its own traceback.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        missing = error.name
+    except (TypeError, ValueError):
+        # A relative or an empty name.
+        missing = name
+    raise AppModuleNotFoundError(f"there is no module {missing!r}{nearby(target, text)}", name=missing)
+
+
+def nearby(target: Target, text: str) -> str:
+    """What was probably meant by a module that does not exist."""
+    name = target.module
+    if os.path.exists(name) and name.endswith(".py"):
+        # The name of a file, where Python wants that of a module.
+        dotted = os.path.normpath(name)[: -len(".py")].replace(os.sep, ".")
+        return f" (did you mean '{dotted}:{'.'.join(target.path)}'?)"
+    if os.sep in name:
+        dotted = name.strip(os.sep).replace(os.sep, ".")
+        return f" (modules are named with dots: {dotted!r})"
+    parent, _, last = name.rpartition(".")
+    return did_you_mean(last, modules_in(parent)) or f" in {os.getcwd()} or on the Python path"
+
+
+def modules_in(package: str) -> Iterator[str]:
+    """The modules in a package, or at the top level of the working directory."""
+    places = getattr(sys.modules.get(package), "__path__", None) if package else [os.getcwd()]
+    return (module.name for module in iter_modules(places or []))
+
+
+def find_object(module: ModuleType, target: Target) -> Any:
+    found: Any = module
+    where = f"module {target.module!r}"
+    for name in target.path:
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise AppImportError(f"there is no {name!r} in {where}{suggestion(name, found, target)}") from None
+        where = f"{target.module}:{name}"
+    return found
+
+
+def suggestion(name: str, holder: Any, target: Target) -> str:
+    names = [known for known in dir(holder) if not known.startswith("_")]
+    near = nearest(name, names)
+    if near is None and len(target.path) == 1:
+        near = next((usual for usual in USUAL_NAMES if usual in names), None)
+    if near is None:
+        return ""
+    path = ".".join((*target.path[:-1], near))
+    called = "()" if near in ("create_app", "make_app") else ""
+    return f" (did you mean '{target.module}:{path}{called}'?)"
+
+
+def call_factory(factory: Any, target: Target, text: str) -> Any:
+    if not callable(factory):
+        raise AppImportError(f"{text!r} calls something of type {type(factory).__name__}, which cannot be called")
+    arguments = target.arguments or ()
+    try:
+        inspect.signature(factory).bind(*arguments, **target.keywords)
+    except TypeError as error:
+        # Told apart from a TypeError inside the factory, which keeps its traceback.
+        raise AppImportError(f"the arguments in {text!r} do not fit: {error}") from None
+    except ValueError:
+        pass  # a built-in that does not tell its signature: let it judge
+    return factory(*arguments, **target.keywords)

@@ -1,0 +1,86 @@
+"""From the name of a worker or logger class to the class."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from typing import Any
+
+from indrik.config.nearest import did_you_mean
+from indrik.errors import ConfigError
+
+
+def load_class(setting: str, uri: str | type, known: Mapping[str, str], group: str) -> Any:
+    """The class that `uri` stands for.
+
+    `uri` is a class, one of the names in `known` (name -> dotted path), the name of an entry point of `group`,
+    `egg:DISTRIBUTION#NAME`, or a dotted path.
+
+    Raises:
+        ConfigError: naming the setting, when there is no such class. An exception raised by the module itself
+            while it is imported is passed on untouched.
+    """
+    if isinstance(uri, type):
+        return uri
+    if uri.startswith("egg:"):
+        return entry_point_of_distribution(setting, uri, group).load()
+    path = known.get(uri)
+    if path is None and "." not in uri:
+        return named_entry_point(setting, uri, known, group).load()
+    return import_class(setting, path if path is not None else uri)
+
+
+def check_class_name(setting: str, uri: str | type, known: Mapping[str, str], group: str) -> None:
+    """Refuse a plain name that is nowhere known, without importing anything.
+
+    Raises:
+        ConfigError: with the nearest known name.
+    """
+    if isinstance(uri, str) and uri not in known and "." not in uri and not uri.startswith("egg:"):
+        named_entry_point(setting, uri, known, group)
+
+
+def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: str) -> EntryPoint:
+    found = entry_points(group=group)
+    for entry_point in found:
+        if entry_point.name == name:
+            return entry_point
+    names = sorted({*known, *(entry_point.name for entry_point in found)})
+    raise ConfigError(
+        f"invalid value for {setting}: {name!r} is none of {', '.join(names) or 'the installed ones'}"
+        f"{did_you_mean(name, names)}; a class is named by its dotted path"
+    )
+
+
+def entry_point_of_distribution(setting: str, uri: str, group: str) -> EntryPoint:
+    dist_name, _, name = uri[len("egg:") :].partition("#")
+    name = name or "sync"
+    try:
+        found = distribution(dist_name).entry_points
+    except PackageNotFoundError:
+        raise ConfigError(f"invalid value for {setting}: {uri!r}: {dist_name!r} is not installed") from None
+    # Packages made for Gunicorn register their classes under its group.
+    groups = (group, group.replace("indrik.", "gunicorn."))
+    for entry_point in found:
+        if entry_point.name == name and entry_point.group in groups:
+            return entry_point
+    raise ConfigError(f"invalid value for {setting}: {uri!r}: {dist_name!r} has no entry point {name!r} in {group!r}")
+
+
+def import_class(setting: str, path: str) -> Any:
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # Only the module itself missing is the operator's slip; a module that it needs is another matter.
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigError(f"invalid value for {setting}: {path!r}: there is no module {error.name!r}") from None
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        hint = did_you_mean(name, vars(module))
+        raise ConfigError(
+            f"invalid value for {setting}: {path!r}: there is no {name!r} in {module_name!r}{hint}"
+        ) from None

@@ -1,0 +1,185 @@
+"""Rows: what a client may send, how long it may take, and what is kept for it in memory."""
+
+from __future__ import annotations
+
+from indrik.config.kinds import Choice, Flag, Seconds, Whole
+from indrik.config.setting import Setting
+
+SECURITY = "Security"
+TIMEOUTS = "Timeouts"
+BUFFERS = "Buffers"
+HEADERS = "Server Mechanics"
+
+ROWS = (
+    Setting(
+        name="limit_request_line",
+        section=SECURITY,
+        flags=("--limit-request-line",),
+        kind=Whole(),
+        metavar="INT",
+        default=8190,
+        help="Bytes of a request line at most, up to 8190; 0 also means 8190. A longer one is answered with "
+        "414.",
+    ),
+    Setting(
+        name="limit_request_fields",
+        section=SECURITY,
+        flags=("--limit-request-fields",),
+        kind=Whole(),
+        metavar="INT",
+        default=100,
+        help="Header fields of a request at most, up to 32768; 0 also means 32768. More are answered with "
+        "431.",
+    ),
+    Setting(
+        name="limit_request_field_size",
+        section=SECURITY,
+        # Spelled with an underscore in Gunicorn as well.
+        flags=("--limit-request-field_size",),
+        kind=Whole(),
+        metavar="INT",
+        default=8190,
+        help="Bytes of one header field at most, name and line end included; 0 also means 8190. A longer one "
+        "is answered with 431.",
+    ),
+    Setting(
+        name="limit_request_body",
+        section=SECURITY,
+        flags=("--limit-request-body",),
+        kind=Whole(),
+        metavar="INT",
+        default=0,
+        own=True,
+        help="Bytes of a request body at most; 0 = any. A greater one is answered with 413, before it is "
+        "read if the client announced its length.",
+    ),
+    Setting(
+        name="first_byte_timeout",
+        section=TIMEOUTS,
+        flags=("--first-byte-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=30.0,
+        own=True,
+        help="Seconds that a new connection may stay silent before it is closed; 0 = any. Browsers open "
+        "connections ahead of need.",
+    ),
+    Setting(
+        name="header_timeout",
+        section=TIMEOUTS,
+        flags=("--header-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=10.0,
+        own=True,
+        help="Seconds from the first byte of a request to the end of its header fields; 0 = any. Later is "
+        "answered with 408.",
+    ),
+    Setting(
+        name="body_timeout",
+        section=TIMEOUTS,
+        flags=("--body-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=30.0,
+        own=True,
+        help="Seconds of silence between two parts of a request body; 0 = any. A longer silence is answered "
+        "with 408.",
+    ),
+    Setting(
+        name="write_timeout",
+        section=TIMEOUTS,
+        flags=("--write-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=60.0,
+        own=True,
+        help="Seconds for which a client may take nothing of its response before the connection is closed; 0 "
+        "= any.",
+    ),
+    Setting(
+        name="body_buffer",
+        section=BUFFERS,
+        flags=("--body-buffer",),
+        kind=Whole(),
+        metavar="INT",
+        default=256 * 1024,
+        own=True,
+        help="Bytes of a request body kept in memory; the rest of a greater one goes to a temporary file.",
+    ),
+    Setting(
+        name="output_buffer",
+        section=BUFFERS,
+        flags=("--output-buffer",),
+        kind=Whole(),
+        metavar="INT",
+        default=1024 * 1024,
+        own=True,
+        help="Bytes of a response kept in memory for a client that reads slowly; more goes to a temporary "
+        "file.",
+    ),
+    Setting(
+        name="output_spool",
+        section=BUFFERS,
+        flags=("--output-spool",),
+        kind=Whole(),
+        metavar="INT",
+        default=1024 * 1024 * 1024,
+        own=True,
+        help="Bytes of one response in its temporary file at most; then the application waits for the "
+        "client.",
+    ),
+    Setting(
+        name="header_map",
+        section=HEADERS,
+        flags=("--header-map",),
+        kind=Choice(("drop", "refuse", "dangerous")),
+        default="drop",
+        help="What happens to a header field with an underscore in its name, which WSGI cannot tell from one "
+        "with a dash: it is dropped, the request is refused with 400, or (`dangerous`) both are taken "
+        "for the same.",
+    ),
+    Setting(
+        name="permit_obsolete_folding",
+        section=HEADERS,
+        flags=("--permit-obsolete-folding",),
+        kind=Flag(),
+        default=False,
+        help="Accept header fields folded over several lines (RFC 9112, 5.2) and join them. Proxies differ "
+        "in how they read these, which can be used for attacks.",
+    ),
+    Setting(
+        name="strip_header_spaces",
+        section=HEADERS,
+        flags=("--strip-header-spaces",),
+        kind=Flag(),
+        default=False,
+        help="Accept blanks between a header field's name and its colon. RFC 9112, 5.1 wants such a request "
+        "refused, because they have been used for request smuggling.",
+    ),
+    Setting(
+        name="permit_unconventional_http_method",
+        section=HEADERS,
+        flags=("--permit-unconventional-http-method",),
+        kind=Flag(),
+        default=False,
+        help="Accept any token as method (RFC 9110, 9.1), not only 3 to 20 characters without lower-case "
+        "letters and `#`.",
+    ),
+    Setting(
+        name="permit_unconventional_http_version",
+        section=HEADERS,
+        flags=("--permit-unconventional-http-version",),
+        kind=Flag(),
+        default=False,
+        help="Accept versions of HTTP/1 other than 1.0 and 1.1.",
+    ),
+    Setting(
+        name="casefold_http_method",
+        section=HEADERS,
+        flags=("--casefold-http-method",),
+        kind=Flag(),
+        default=False,
+        help="Turn the method into capitals. Methods are case-sensitive (RFC 9110, 9.1).",
+    ),
+)

@@ -1,0 +1,173 @@
+"""Rows: how the server runs as a process: directory, environment, user, files, PasteDeploy."""
+
+from __future__ import annotations
+
+import os
+
+from indrik.config.kinds import Assignments, FileMode, Flag, Text, TextList
+from indrik.config.resolved import Directory, Group, User, current_directory
+from indrik.config.setting import FromEnvironment, Setting
+
+SECTION = "Server Mechanics"
+PASTE_LATER = "PasteDeploy comes in a later version"
+
+ROWS = (
+    Setting(
+        name="preload_app",
+        section=SECTION,
+        flags=("--preload",),
+        kind=Flag(),
+        default=False,
+        help="Load the application in the master, before workers are forked: they start at once and share "
+        "its memory, but a reload then keeps the old code, and connections or threads it makes while "
+        "loading do not survive the fork.",
+    ),
+    Setting(
+        name="sendfile",
+        section=SECTION,
+        flags=("--no-sendfile",),
+        kind=Flag(const=False),
+        default=None,
+        environment=FromEnvironment("SENDFILE", true_words=("y", "1", "yes", "true")),
+        help="Whether files are sent with sendfile(2). It is on unless this, or the environment, says "
+        "otherwise.",
+    ),
+    Setting(
+        name="reuse_port",
+        section=SECTION,
+        flags=("--reuse-port",),
+        kind=Flag(),
+        default=False,
+        supported=False,
+        help="Let each worker have sockets of its own with `SO_REUSEPORT`, so that the kernel spreads "
+        "connections.",
+    ),
+    Setting(
+        name="chdir",
+        section=SECTION,
+        flags=("--chdir",),
+        kind=Directory(),
+        default="the directory the server is started in",
+        make_default=current_directory,
+        help="Directory to enter before the application is loaded; it is also the first place modules are "
+        "sought in.",
+    ),
+    Setting(
+        name="daemon",
+        section=SECTION,
+        flags=("-D", "--daemon"),
+        kind=Flag(),
+        default=False,
+        supported=False,
+        reason="run it under systemd or another supervisor",
+        help="Leave the terminal and go on in the background.",
+    ),
+    Setting(
+        name="raw_env",
+        section=SECTION,
+        flags=("-e", "--env"),
+        kind=Assignments(),
+        metavar="ENV",
+        default=[],
+        help="Environment variable for the master and its workers, as `KEY=VALUE`; may be given repeatedly.",
+    ),
+    Setting(
+        name="pidfile",
+        section=SECTION,
+        flags=("-p", "--pid"),
+        kind=Text(),
+        metavar="FILE",
+        default=None,
+        help="File to write the master's process id to. The server does not start if it names a live "
+        "process.",
+    ),
+    Setting(
+        name="worker_tmp_dir",
+        section=SECTION,
+        flags=("--worker-tmp-dir",),
+        kind=Text(),
+        metavar="DIR",
+        default=None,
+        help="Accepted so that old configurations load; changes nothing. Workers give their signs of life "
+        "through shared memory, so there are no files that a slow disk could hold up.",
+    ),
+    Setting(
+        name="user",
+        section=SECTION,
+        flags=("-u", "--user"),
+        kind=User(),
+        metavar="USER",
+        default="the user who starts the server",
+        make_default=os.geteuid,
+        help="User, by name or number, whom the workers run as. The master keeps its own.",
+    ),
+    Setting(
+        name="group",
+        section=SECTION,
+        flags=("-g", "--group"),
+        kind=Group(),
+        metavar="GROUP",
+        default="the group of who starts the server",
+        make_default=os.getegid,
+        help="Group, by name or number, that the workers run as. The master keeps its own.",
+    ),
+    Setting(
+        name="umask",
+        section=SECTION,
+        flags=("-m", "--umask"),
+        kind=FileMode(),
+        metavar="INT",
+        default=0,
+        help="Permissions that new files never get, unix sockets included. A number, or text such as `022` "
+        "(octal), `0o22` or `0x12`.",
+    ),
+    Setting(
+        name="initgroups",
+        section=SECTION,
+        flags=("--initgroups",),
+        kind=Flag(),
+        default=False,
+        help="Give the workers all the groups that their user belongs to.",
+    ),
+    Setting(
+        name="tmp_upload_dir",
+        section=SECTION,
+        kind=Text(),
+        metavar="DIR",
+        default=None,
+        help="Directory for the temporary files of large request bodies and of responses to slow clients; "
+        "without it the system's.",
+    ),
+    Setting(
+        name="pythonpath",
+        section=SECTION,
+        flags=("--pythonpath",),
+        kind=Text(),
+        metavar="STRING",
+        default=None,
+        help="Directories, between commas, to put in front of the places modules are sought in.",
+    ),
+    Setting(
+        name="paste",
+        section=SECTION,
+        flags=("--paste", "--paster"),
+        kind=Text(),
+        metavar="STRING",
+        default=None,
+        supported=False,
+        reason=PASTE_LATER,
+        help="PasteDeploy file that holds the application, with `#SECTION` for one other than `main`.",
+    ),
+    Setting(
+        name="raw_paste_global_conf",
+        section=SECTION,
+        flags=("--paste-global",),
+        kind=TextList(),
+        metavar="CONF",
+        default=[],
+        supported=False,
+        reason=PASTE_LATER,
+        help="Global setting for PasteDeploy, as `KEY=VALUE`, with `\\=` for an equals sign in the key; may "
+        "be given repeatedly.",
+    ),
+)

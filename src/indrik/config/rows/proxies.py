@@ -1,0 +1,94 @@
+"""Rows: which peers are trusted to speak for a client, and in which protocols."""
+
+from __future__ import annotations
+
+from indrik.config.kinds import Choice, Networks, OptionalChoice, Table, Text, Words
+from indrik.config.setting import FromEnvironment, Setting
+
+SECTION = "Server Mechanics"
+PROXY_LATER = "the PROXY protocol comes in a later version"
+UWSGI_LATER = "the uwsgi protocol comes in a later version"
+
+ROWS = (
+    Setting(
+        name="secure_scheme_headers",
+        section=SECTION,
+        kind=Table(),
+        default={"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
+        help="Header fields, with their value, by which a trusted proxy says that the client came over "
+        "https. Fields that contradict each other are answered with 400.",
+    ),
+    Setting(
+        name="forwarded_allow_ips",
+        section=SECTION,
+        flags=("--forwarded-allow-ips",),
+        kind=Networks(),
+        metavar="STRING",
+        default="127.0.0.1,::1",
+        environment=FromEnvironment("FORWARDED_ALLOW_IPS", empty_counts=True),
+        help="Proxies that are trusted to tell the scheme and the fields in `forwarder_headers`: addresses, "
+        "networks, or `*` for everyone. Peers on a unix socket are always trusted.",
+    ),
+    Setting(
+        name="forwarder_headers",
+        section=SECTION,
+        flags=("--forwarder-headers",),
+        kind=Words(),
+        default="SCRIPT_NAME,PATH_INFO",
+        help="Header fields with an underscore in their name that a trusted proxy may send; `*` = all.",
+    ),
+    Setting(
+        name="proxy_protocol",
+        section=SECTION,
+        flags=("--proxy-protocol",),
+        kind=OptionalChoice(("off", "v1", "v2", "auto"), when_true="auto"),
+        metavar="MODE",
+        default="off",
+        supported=False,
+        reason=PROXY_LATER,
+        help="Accept a PROXY header, by which a load balancer tells the client's address, at the start of a "
+        "connection. The flag alone means `auto`.",
+    ),
+    Setting(
+        name="proxy_allow_ips",
+        section=SECTION,
+        flags=("--proxy-allow-from",),
+        kind=Networks(),
+        default="127.0.0.1,::1",
+        supported=False,
+        reason=PROXY_LATER,
+        help="Peers that may send PROXY headers: addresses, networks, or `*` for everyone.",
+    ),
+    Setting(
+        name="protocol",
+        section=SECTION,
+        flags=("--protocol",),
+        kind=Choice(("http", "uwsgi")),
+        metavar="STRING",
+        default="http",
+        supported=False,
+        reason=UWSGI_LATER,
+        help="Protocol spoken on the listening sockets.",
+    ),
+    Setting(
+        name="uwsgi_allow_ips",
+        section=SECTION,
+        flags=("--uwsgi-allow-from",),
+        kind=Networks(),
+        default="127.0.0.1,::1",
+        supported=False,
+        reason=UWSGI_LATER,
+        help="Peers that may speak the uwsgi protocol: addresses, networks, or `*` for everyone.",
+    ),
+    Setting(
+        name="root_path",
+        section=SECTION,
+        flags=("--root-path",),
+        kind=Text(),
+        metavar="STRING",
+        default="",
+        supported=False,
+        reason="the asgi worker comes in a later version",
+        help="`root_path` of the ASGI scope: where a proxy has mounted the application.",
+    ),
+)

@@ -1,0 +1,176 @@
+"""Rows: how many workers of which kind, and when one is replaced."""
+
+from __future__ import annotations
+
+from indrik.config.kinds import Choice, Seconds, Whole
+from indrik.config.names import WORKER_ALIASES
+from indrik.config.resolved import ClassName
+from indrik.config.setting import FromEnvironment, Setting
+
+SECTION = "Worker Processes"
+ASGI_LATER = "the asgi worker comes in a later version"
+
+ROWS = (
+    Setting(
+        name="workers",
+        section=SECTION,
+        flags=("-w", "--workers"),
+        kind=Whole(),
+        metavar="INT",
+        default=1,
+        environment=FromEnvironment("WEB_CONCURRENCY"),
+        help="Number of worker processes. Start with one or two for each processor core.",
+    ),
+    Setting(
+        name="worker_class",
+        section=SECTION,
+        flags=("-k", "--worker-class"),
+        kind=ClassName(WORKER_ALIASES),
+        metavar="STRING",
+        default="sync",
+        unsupported_values=frozenset({"gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"}),
+        reason="this version has the worker kind 'sync'; the others come in later versions",
+        help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
+        "class, or in a Python file the class itself. `sync` together with more than one thread means "
+        "`gthread`. Dotted paths of Gunicorn's own worker classes are understood.",
+    ),
+    Setting(
+        name="threads",
+        section=SECTION,
+        flags=("--threads",),
+        kind=Whole(),
+        metavar="INT",
+        default=1,
+        supported=False,
+        reason="the gthread worker comes in a later version",
+        help="Threads in each worker that call the application (worker kind `gthread`).",
+    ),
+    Setting(
+        name="worker_connections",
+        section=SECTION,
+        flags=("--worker-connections",),
+        kind=Whole(),
+        metavar="INT",
+        default=1000,
+        help="Requests that one worker has in progress at most, for the kinds that serve many at once. It "
+        "says nothing to `sync`, which serves one at a time. Idle kept-alive connections do not count.",
+    ),
+    Setting(
+        name="max_requests",
+        section=SECTION,
+        flags=("--max-requests",),
+        kind=Whole(),
+        metavar="INT",
+        default=0,
+        help="Requests after which a worker is replaced by a fresh one, against slow leaks of memory; 0 = "
+        "never.",
+    ),
+    Setting(
+        name="max_requests_jitter",
+        section=SECTION,
+        flags=("--max-requests-jitter",),
+        kind=Whole(),
+        metavar="INT",
+        default=0,
+        help="Greatest random number added to `max_requests`, for each worker anew, so that they are not all "
+        "replaced at the same moment.",
+    ),
+    Setting(
+        name="timeout",
+        section=SECTION,
+        flags=("-t", "--timeout"),
+        kind=Whole(),
+        metavar="INT",
+        default=30,
+        help="Seconds without a sign of life after which the master aborts a worker; 0 = never. A `sync` "
+        "worker gives none while it is inside the application, so for it this bounds the time of one "
+        "request.",
+    ),
+    Setting(
+        name="graceful_timeout",
+        section=SECTION,
+        flags=("--graceful-timeout",),
+        kind=Whole(),
+        metavar="INT",
+        default=30,
+        help="Seconds that workers have to finish their requests after a stop or a reload, before they are "
+        "killed.",
+    ),
+    Setting(
+        name="boot_timeout",
+        section=SECTION,
+        flags=("--boot-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=60.0,
+        own=True,
+        help="Seconds that a new worker has to load the application and become ready; 0 = any time.",
+    ),
+    Setting(
+        name="keepalive",
+        section=SECTION,
+        flags=("--keep-alive",),
+        kind=Whole(),
+        metavar="INT",
+        default=2,
+        help="Seconds that a connection stays open for the client's next request; 0 closes it after each "
+        "response. An idle connection costs a worker of any kind, `sync` too, only a little memory.",
+    ),
+    Setting(
+        name="asgi_loop",
+        section=SECTION,
+        flags=("--asgi-loop",),
+        kind=Choice(("auto", "asyncio", "uvloop")),
+        metavar="STRING",
+        default="auto",
+        supported=False,
+        reason=ASGI_LATER,
+        help="Event loop of `asgi` workers; `auto` takes uvloop where it is installed.",
+    ),
+    Setting(
+        name="asgi_lifespan",
+        section=SECTION,
+        flags=("--asgi-lifespan",),
+        kind=Choice(("auto", "on", "off")),
+        metavar="STRING",
+        default="auto",
+        supported=False,
+        reason=ASGI_LATER,
+        help="Whether `asgi` workers speak the lifespan protocol with the application. `auto` tries; with "
+        "`on` an application that fails at it stops the server.",
+    ),
+    Setting(
+        name="asgi_disconnect_grace_period",
+        section=SECTION,
+        flags=("--asgi-disconnect-grace-period",),
+        kind=Whole(),
+        metavar="INT",
+        default=3,
+        supported=False,
+        reason=ASGI_LATER,
+        help="Seconds between telling an ASGI application that its client is gone and cancelling its task.",
+    ),
+    Setting(
+        name="websocket_max_message_size",
+        section=SECTION,
+        flags=("--websocket-max-message-size",),
+        kind=Whole(),
+        metavar="INT",
+        default=16 * 1024 * 1024,
+        supported=False,
+        reason=ASGI_LATER,
+        help="Bytes of one WebSocket message at most; a greater one closes the connection with code 1009; 0 "
+        "= any.",
+    ),
+    Setting(
+        name="http_parser",
+        section=SECTION,
+        flags=("--http-parser",),
+        kind=Choice(("auto", "fast", "python")),
+        metavar="STRING",
+        default="auto",
+        help="Accepted so that old configurations load; changes nothing. indrik has one parser, always the "
+        "fast one: the same source compiled, or run as Python where no compiler was found (`--version` "
+        "says which).",
+    ),
+)
