@@ -1,0 +1,96 @@
+"""The master's view of its workers. The worker's body lives in its own process; here is what the master knows and has done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from indrik.arbiter.plan import Seen
+from indrik.scoreboard import Scoreboard, Slot
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One worker process, from the fork until it is reaped."""
+
+    pid: int
+    worker: Any
+    slot: Slot
+    generation: int
+    seat: int
+    spawned_at: float
+    #: The master has seen it ready.
+    ready: bool = False
+    #: The master wants it renewed (memory, lifetime).
+    outworn: bool = False
+    leaving_at: float | None = None
+    quick: bool = False
+    aborted_at: float | None = None
+    killed_at: float | None = None
+    #: File to which it writes its stacks when it is aborted or crashes.
+    stacks_fd: int = -1
+
+    @property
+    def was_told(self) -> bool:
+        """Whether the master has asked it to end: then its end is no failure."""
+        return self.leaving_at is not None
+
+    def seen(self) -> Seen:
+        """What `plan` needs to know."""
+        ready_at = self.slot.ready_at
+        return Seen(
+            pid=self.pid,
+            age=self.worker.age,
+            generation=self.generation,
+            spawned_at=self.spawned_at,
+            heartbeat=self.slot.heartbeat,
+            ready_at=ready_at or None,
+            wants_replacement=self.outworn or bool(self.slot.wants_replacement),
+            leaving_at=self.leaving_at,
+            quick=self.quick,
+            aborted_at=self.aborted_at,
+            killed_at=self.killed_at,
+            seat=self.seat,
+        )
+
+
+class Roster:
+    """The living workers by pid, and the scoreboard that they write to."""
+
+    def __init__(self, slots: int) -> None:
+        self.scoreboard = Scoreboard(slots)
+        self._members: dict[int, Member] = {}
+        #: pid -> Worker, as hooks written for Gunicorn expect it in `server.WORKERS`.
+        self.workers: dict[int, Any] = {}
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(list(self._members.values()))
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, pid: int) -> bool:
+        return pid in self._members
+
+    def __getitem__(self, pid: int) -> Member:
+        return self._members[pid]
+
+    def add(self, member: Member) -> None:
+        """A worker was started."""
+        self._members[member.pid] = member
+        self.workers[member.pid] = member.worker
+
+    def remove(self, member: Member) -> None:
+        """A worker was reaped; its counters are kept in the scoreboard's total."""
+        self._members.pop(member.pid, None)
+        self.workers.pop(member.pid, None)
+        self.scoreboard.release(member.slot)
+
+    def seen(self) -> list[Seen]:
+        """All of them, as `plan` sees them."""
+        return [member.seen() for member in self._members.values()]
+
+    def count_ready(self) -> int:
+        """Workers that serve and were not told to go."""
+        return sum(member.ready and not member.was_told for member in self._members.values())

@@ -1,0 +1,381 @@
+"""The scoreboard: one shared mapping, one fixed slot a worker, so that liveness and diagnosis need no file, socket or reply.
+
+The arbiter makes it before any fork; every process maps the same pages. A slot has one writer, the worker that holds
+it; the arbiter clears it before a worker gets it and writes `order` alone while the worker lives. Readers are anywhere and take no lock:
+each value is one aligned 8-byte word, which x86-64 and AArch64 store and load whole. The request's text can be torn
+by a reader that races with `begin`; it is only ever shown to people.
+
+Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.monotonic():
+
+    word   0     heartbeat        f64  last sign of life
+           1     request_at       f64  begin of the request that began last
+           2     started_at       f64  the worker's process began
+           3     ready_at         f64  the worker became ready, 0 before
+           4..7                        free
+           8     state            u64  State
+           9     in_progress      u64  requests inside the application now
+          10     requests         u64  requests ended
+          11     accepted         u64  connections accepted
+          12     refused          u64  requests answered by the server itself with 4xx or 5xx
+          13     errors           u64  requests in which the application raised
+          14     wants_replacement u64 not 0: the worker serves, but asks for a successor (Recycle)
+          15     pid              u64  process id, 0 while the slot is free
+          16     generation       u64  of the configuration and code
+          17     age              u64  serial number of the worker
+          18     order            u64  Order; written by the arbiter
+          19     text_bytes       u64  length of the request's text
+          20..31                       free
+    byte 256..415  text                first bytes of the request line
+    word  64..95   latency             u64 each, LATENCY_BUCKETS powers of two of a microsecond: request inside the application
+          96..127  queue_wait          the same for the wait between the request's arrival and its begin
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import mmap
+from typing import Any, NamedTuple
+
+import cython
+
+SLOT_BYTES = 1024
+TEXT_AT = 256
+TEXT_BYTES = 160
+LATENCY_BUCKETS = 32
+
+_WORDS = 128
+
+_HEARTBEAT = cython.declare(cython.int, 0)
+_REQUEST_AT = cython.declare(cython.int, 1)
+_STARTED_AT = cython.declare(cython.int, 2)
+_READY_AT = cython.declare(cython.int, 3)
+_STATE = cython.declare(cython.int, 8)
+_IN_PROGRESS = cython.declare(cython.int, 9)
+_REQUESTS = cython.declare(cython.int, 10)
+_ACCEPTED = cython.declare(cython.int, 11)
+_REFUSED = cython.declare(cython.int, 12)
+_ERRORS = cython.declare(cython.int, 13)
+_WANTS_REPLACEMENT = cython.declare(cython.int, 14)
+_PID = cython.declare(cython.int, 15)
+_GENERATION = cython.declare(cython.int, 16)
+_AGE = cython.declare(cython.int, 17)
+_ORDER = cython.declare(cython.int, 18)
+_TEXT_LENGTH = cython.declare(cython.int, 19)
+_LATENCY = cython.declare(cython.int, 64)
+_QUEUE_WAIT = cython.declare(cython.int, 96)
+
+
+class State(enum.IntEnum):
+    """What a worker is doing. FREE: no worker has the slot."""
+
+    FREE = 0
+    STARTING = 1
+    IDLE = 2
+    BUSY = 3
+    DRAINING = 4
+    EXITING = 5
+
+
+class Order(enum.IntEnum):
+    """What the arbiter wants of a worker that it sends TERM to.
+
+    LEAVE: siblings serve the same listeners, so the worker stops accepting at once and nothing is lost.
+    DRAIN: nobody comes after it, so what the kernel has queued must be served before the listeners are closed.
+    """
+
+    NONE = 0
+    LEAVE = 1
+    DRAIN = 2
+
+
+class Recycle(enum.IntEnum):
+    """Why a worker asks for a successor."""
+
+    NO = 0
+    MAX_REQUESTS = 1
+    OWN_WISH = 2
+
+
+class Totals(NamedTuple):
+    """Counters of one worker, or summed over many."""
+
+    requests: int
+    accepted: int
+    refused: int
+    errors: int
+    latency: tuple[int, ...]
+    queue_wait: tuple[int, ...]
+
+    def plus(self, other: Totals) -> Totals:
+        """The sum, counter by counter and bucket by bucket."""
+        return Totals(
+            self.requests + other.requests,
+            self.accepted + other.accepted,
+            self.refused + other.refused,
+            self.errors + other.errors,
+            tuple(a + b for a, b in zip(self.latency, other.latency, strict=True)),
+            tuple(a + b for a, b in zip(self.queue_wait, other.queue_wait, strict=True)),
+        )
+
+
+NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS)
+
+
+@cython.cclass
+class Slot:
+    """One worker's place in the scoreboard. Both sides; call from the thread that holds the GIL.
+
+    `number` never changes; the mapping lives as long as any of its slots.
+    """
+
+    number = cython.declare(cython.int, visibility="readonly")
+    _f: cython.p_double  # the slot's words as doubles; uncompiled, a memoryview cast to "d"
+    _q: cython.p_ulonglong  # the same words as unsigned integers; uncompiled, cast to "Q"
+    _b: cython.p_uchar  # the same bytes
+    _owner: object  # keeps the mapping's buffer exported, so that it cannot be unmapped under the pointers
+
+    def __init__(self, buffer: Any, number: int) -> None:
+        """`buffer` is the whole mapping, writable. Raises IndexError if slot `number` is not wholly inside it."""
+        view = memoryview(buffer).cast("B")
+        at = number * SLOT_BYTES
+        if number < 0 or at + SLOT_BYTES > len(view):
+            raise IndexError(f"slot {number} is outside of the scoreboard")
+        self.number = number
+        part = view[at : at + SLOT_BYTES]
+        self._owner = part
+        if cython.compiled:
+            # The check above is the proof for every index below: all are constants (plus a bucket < LATENCY_BUCKETS)
+            # below _WORDS, and text is cut to TEXT_BYTES.
+            octets: cython.uchar[::1] = part
+            self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))
+            self._f = cython.cast(cython.p_double, self._b)
+            self._q = cython.cast(cython.p_ulonglong, self._b)
+        else:
+            self._b = part
+            self._f = part.cast("d")
+            self._q = part.cast("Q")
+
+    @cython.ccall
+    def beat(self, now: cython.double) -> None:
+        """Worker only. Say that the worker is alive."""
+        self._f[_HEARTBEAT] = now
+
+    @cython.ccall
+    def begin(self, request_line: bytes, now: cython.double) -> None:
+        """Worker only. A request goes into the application; at most TEXT_BYTES of its request line are kept."""
+        length: cython.Py_ssize_t = len(request_line)
+        if length > 160:
+            length = 160
+        if cython.compiled:
+            source: cython.p_uchar = request_line
+            index: cython.Py_ssize_t
+            for index in range(length):
+                self._b[256 + index] = source[index]
+        else:
+            self._b[256 : 256 + length] = request_line[:length]
+        self._q[_TEXT_LENGTH] = length
+        self._f[_REQUEST_AT] = now
+        self._f[_HEARTBEAT] = now
+        self._q[_IN_PROGRESS] += 1
+        if self._q[_STATE] == 2:
+            self._q[_STATE] = 3
+
+    @cython.ccall
+    def end(self, now: cython.double) -> None:
+        """Worker only. The request is answered, or has failed."""
+        self._f[_HEARTBEAT] = now
+        self._q[_REQUESTS] += 1
+        if self._q[_IN_PROGRESS] > 0:
+            self._q[_IN_PROGRESS] -= 1
+        if self._q[_IN_PROGRESS] == 0:
+            if self._q[_STATE] == 3:
+                self._q[_STATE] = 2
+        self._q[_LATENCY + bucket(now - self._f[_REQUEST_AT])] += 1
+
+    @cython.ccall
+    def waited(self, seconds: cython.double) -> None:
+        """Worker only. Count how long a complete request waited for the application."""
+        self._q[_QUEUE_WAIT + bucket(seconds)] += 1
+
+    @cython.ccall
+    def count_accepted(self) -> None:
+        """Worker only. One more connection."""
+        self._q[_ACCEPTED] += 1
+
+    @cython.ccall
+    def count_refused(self) -> None:
+        """Worker only. One more request that the server itself refused."""
+        self._q[_REFUSED] += 1
+
+    @cython.ccall
+    def count_error(self) -> None:
+        """Worker only. One more request in which the application raised."""
+        self._q[_ERRORS] += 1
+
+    def clear(self, pid: int, generation: int, age: int, now: float) -> None:
+        """Master only. Make the slot ready for a worker (or, with pid 0, free)."""
+        word: cython.int
+        for word in range(128):
+            self._q[word] = 0
+        self._q[_PID] = pid
+        self._q[_GENERATION] = generation
+        self._q[_AGE] = age
+        self._f[_STARTED_AT] = now
+        self._f[_HEARTBEAT] = now
+        self._q[_STATE] = 1 if age else 0
+
+    @property
+    def state(self) -> State:
+        """What the worker is doing."""
+        return State(self._q[_STATE])
+
+    @state.setter
+    def state(self, value: int) -> None:
+        self._q[_STATE] = value
+
+    @property
+    def heartbeat(self) -> float:
+        """When the worker was last known to be alive."""
+        return self._f[_HEARTBEAT]
+
+    @property
+    def started_at(self) -> float:
+        """When the slot was given to its worker."""
+        return self._f[_STARTED_AT]
+
+    @property
+    def ready_at(self) -> float:
+        """When the worker became ready to serve; 0 before."""
+        return self._f[_READY_AT]
+
+    @ready_at.setter
+    def ready_at(self, value: float) -> None:
+        self._f[_READY_AT] = value
+
+    @property
+    def request_at(self) -> float:
+        """When the request that began last did so."""
+        return self._f[_REQUEST_AT]
+
+    @property
+    def request_text(self) -> str:
+        """The first bytes of the request line that began last, safe to print."""
+        length: cython.Py_ssize_t = min(self._q[_TEXT_LENGTH], TEXT_BYTES)
+        raw = bytes([self._b[TEXT_AT + index] for index in range(length)])
+        return raw.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+    @property
+    def in_progress(self) -> int:
+        """Requests inside the application."""
+        return self._q[_IN_PROGRESS]
+
+    @property
+    def pid(self) -> int:
+        """The worker's process, 0 while the slot is free or the fork has just happened."""
+        return self._q[_PID]
+
+    @pid.setter
+    def pid(self, value: int) -> None:
+        self._q[_PID] = value
+
+    @property
+    def generation(self) -> int:
+        """Generation of configuration and code that the worker runs."""
+        return self._q[_GENERATION]
+
+    @property
+    def age(self) -> int:
+        """The worker's serial number."""
+        return self._q[_AGE]
+
+    @property
+    def wants_replacement(self) -> Recycle:
+        """Why the worker asks for a successor; Recycle.NO (false) if it does not."""
+        return Recycle(self._q[_WANTS_REPLACEMENT])
+
+    @wants_replacement.setter
+    def wants_replacement(self, value: int) -> None:
+        self._q[_WANTS_REPLACEMENT] = value
+
+    @property
+    def order(self) -> Order:
+        """How the arbiter wants the worker to leave."""
+        return Order(self._q[_ORDER])
+
+    @order.setter
+    def order(self, value: int) -> None:
+        self._q[_ORDER] = value
+
+    def totals(self) -> Totals:
+        """The counters as they are now."""
+        return Totals(
+            self._q[_REQUESTS],
+            self._q[_ACCEPTED],
+            self._q[_REFUSED],
+            self._q[_ERRORS],
+            tuple([self._q[_LATENCY + index] for index in range(LATENCY_BUCKETS)]),
+            tuple([self._q[_QUEUE_WAIT + index] for index in range(LATENCY_BUCKETS)]),
+        )
+
+
+@cython.cfunc
+@cython.inline
+def bucket(seconds: cython.double) -> cython.int:
+    """The histogram bucket of a duration: 0 below 1 µs, else one more for each doubling, at most LATENCY_BUCKETS - 1.
+
+    Bucket n > 0 holds [2**(n-1), 2**n) microseconds; the last one all that is longer (some 18 minutes).
+    """
+    micros: cython.double = seconds * 1e6
+    if micros < 1.0:
+        return 0
+    if micros >= 1073741824.0:  # 2**30
+        return 31
+    if cython.compiled:
+        whole: cython.ulonglong = cython.cast(cython.ulonglong, micros)
+        found: cython.int = 0
+        while whole:
+            whole >>= 1
+            found += 1
+        return found
+    return math.frexp(micros)[1]
+
+
+class Scoreboard:
+    """`slots` places in one anonymous mapping that forked processes share. Master only, made before the first fork."""
+
+    def __init__(self, slots: int) -> None:
+        self._map = mmap.mmap(-1, slots * SLOT_BYTES)
+        self.slots = [Slot(self._map, number) for number in range(slots)]
+        self._free = list(range(slots))
+        #: Counters of the workers that are gone.
+        self.folded = NO_TOTALS
+
+    def take(self, generation: int, age: int, now: float) -> Slot:
+        """The free slot with the lowest number, cleared for a worker that is about to be forked.
+
+        Low numbers come back first, so that they stay within workers plus those being replaced. Raises IndexError when all are taken.
+        """
+        if not self._free:
+            raise IndexError(f"all {len(self.slots)} slots of the scoreboard are taken")
+        slot = self.slots[self._free.pop(0)]
+        slot.clear(0, generation, age, now)
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """Fold a dead worker's counters into the total and free its slot."""
+        self.folded = self.folded.plus(slot.totals())
+        slot.clear(0, 0, 0, 0.0)
+        number = slot.number
+        position = sum(1 for free in self._free if free < number)
+        self._free.insert(position, number)
+
+    def total(self) -> Totals:
+        """Counters of all workers, living and gone."""
+        result = self.folded
+        for slot in self.slots:
+            if slot.age:
+                result = result.plus(slot.totals())
+        return result
+
+

@@ -1,0 +1,8 @@
+"""Worker kinds. The table is text, so that naming a kind imports nothing."""
+
+from __future__ import annotations
+
+#: Name of a worker kind -> where its class is.
+SUPPORTED_WORKERS = {
+    "sync": "indrik.workers.sync.SyncWorker",
+}

@@ -1,0 +1,221 @@
+"""The worker's side of the contract with the arbiter: life, signals, heartbeat. What serves requests is in the subclasses.
+
+A Worker is made in the master (`__init__` touches nothing of the process), then the fork happens, and from
+`init_process` on it is alone in its process. What a subclass's `run` needs to know:
+
+- `alive`: serve while it is true. TERM makes it false.
+- `wakeup_fd`: readable whenever a signal has arrived; read it empty and look at `alive`.
+- `notify()`: at least every `timeout` seconds (half of the setting), or the arbiter takes the worker for dead.
+- `must_drain_backlog`: after `alive` is false, whether connections in the kernel's queue must still be accepted.
+- `drain_timeout`: seconds for finishing after that. Then `run` returns and the process ends.
+- `count_request()` after each request; `request_replacement()` when the worker should be renewed, while it goes on serving.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, ClassVar
+
+from indrik.net.listeners import Listener
+from indrik.scoreboard import Order, Recycle, Slot, State
+from indrik.signals import SIGNALS as SIGNAL_ROWS
+from indrik.signals import WORKER_SIGNALS
+from indrik.workers.privileges import drop_privileges
+
+
+_LEAVE_REQUESTS_ALONE = ("handle_exit", "handle_usr1", "handle_winch", "handle_ignored")
+
+
+class Worker:
+    """Base of every worker kind. `SIGNALS` are those that `init_signals` sets."""
+
+    SIGNALS: ClassVar[tuple[signal.Signals, ...]] = WORKER_SIGNALS
+
+    #: True in a kind that calls `report_ready` itself, later than the base class would (an event loop's start-up, say).
+    reports_ready_itself: ClassVar[bool] = False
+
+    def __init__(self, age: int, ppid: int, sockets: Sequence[Listener], app: Any, timeout: float, cfg: Any, log: Any) -> None:
+        self.age = age
+        self.pid: int | str = "[booting]"
+        self.ppid = ppid
+        self.sockets = list(sockets)
+        self.app = app
+        self.timeout = timeout
+        self.cfg = cfg
+        self.log = log
+        self.booted = False
+        self.aborted = False
+        self.alive = True
+        self.reloader: Any = None
+        self.wsgi: Any = None
+        self.nr = 0
+        self.max_requests = sys.maxsize
+        if cfg.max_requests > 0:
+            self.max_requests = cfg.max_requests + random.randint(0, cfg.max_requests_jitter)
+        #: Set by the arbiter before the fork; None for a worker without an arbiter.
+        self.slot: Slot | None = None
+        #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
+        self.arbiter_fd = -1
+        #: Where a dying worker's stacks go; the arbiter reads them. -1 without an arbiter.
+        self.stacks_fd = -1
+        self.wakeup_fd = -1
+        self.PIPE: list[int] = []
+
+    def __str__(self) -> str:
+        return f"<Worker {self.pid}>"
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
+
+    def notify(self) -> None:
+        """Say that this worker is alive."""
+        if self.slot is not None:
+            self.slot.beat(time.monotonic())
+
+    def run(self) -> None:
+        """Serve until `alive` is false, then drain and return."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it serves: run() is missing")
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether the master is gone. Then nobody will ever stop this worker but itself."""
+        return os.getppid() != self.ppid
+
+    @property
+    def must_drain_backlog(self) -> bool:
+        """Whether the connections that the kernel has queued are lost if this worker closes its listeners now.
+
+        False only when the arbiter has said that others serve the same listeners.
+        """
+        return self.slot is None or self.slot.order != Order.LEAVE
+
+    @property
+    def drain_timeout(self) -> float:
+        """Seconds for finishing after TERM: a little less than what the arbiter grants before it kills."""
+        granted = float(self.cfg.graceful_timeout)
+        return granted - min(0.5, granted * 0.1)
+
+    def count_request(self) -> None:
+        """Count one request; at `max_requests` ask for a successor."""
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.request_replacement(Recycle.MAX_REQUESTS)
+
+    def request_replacement(self, why: Recycle = Recycle.OWN_WISH) -> None:
+        """Ask the arbiter for a successor and go on serving until it sends TERM. Without an arbiter: stop."""
+        if self.slot is None:
+            self.alive = False
+        elif not self.slot.wants_replacement:
+            self.log.info("Worker asks for a successor (pid: %s): %s", self.pid, why.name.lower().replace("_", " "))
+            self.slot.wants_replacement = why
+            self.wake_arbiter()
+
+    def wake_arbiter(self) -> None:
+        """Make the arbiter look at the scoreboard now."""
+        if self.arbiter_fd >= 0:
+            # A full pipe wakes it just as well; a broken one means there is no arbiter any more.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(self.arbiter_fd, b"\0")
+
+    def init_process(self) -> None:
+        """Make this process a worker and serve. A subclass that overrides it ends with `super().init_process()`."""
+        for name, value in self.cfg.env.items():
+            os.environ[name] = value
+        drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
+        random.seed()
+        self._open_wakeup()
+        self._set_close_on_exec()
+        self.init_signals()
+        self.load_wsgi()
+        self.cfg.post_worker_init(self)
+        self.booted = True
+        if not self.reports_ready_itself:
+            self.report_ready()
+        self.run()
+
+    def load_wsgi(self) -> None:
+        """Load the application into `wsgi`. Whatever its import raises passes through."""
+        self.wsgi = self.app.wsgi()
+
+    def report_ready(self) -> None:
+        """Tell the arbiter that this worker serves from now on."""
+        if self.slot is not None:
+            now = time.monotonic()
+            self.slot.beat(now)
+            self.slot.ready_at = now
+            self.slot.state = State.IDLE
+            self.wake_arbiter()
+
+    def init_signals(self) -> None:
+        """Install the handlers that the table of signals names for a worker."""
+        for row in SIGNAL_ROWS:
+            if row.number not in self.SIGNALS:
+                continue
+            if row.worker_action == "default":
+                signal.signal(row.number, signal.SIG_DFL)
+            else:
+                signal.signal(row.number, getattr(self, row.worker_action))
+                if row.worker_action in _LEAVE_REQUESTS_ALONE:
+                    # The application's system calls are restarted, not interrupted.
+                    signal.siginterrupt(row.number, False)
+        if self.wakeup_fd >= 0:
+            signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
+        if self.stacks_fd >= 0:
+            # After the handlers, because it replaces ABRT's: on ABRT and on a crash all stacks are written (in C, so also
+            # when no Python code gets to run any more), then the handler that was there before has its turn.
+            faulthandler.enable(self.stacks_fd, all_threads=True)
+        # The arbiter has blocked all of these before the fork, so that none arrives while nobody would understand it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """TERM: leave the loop after the request in progress. Nothing to finish while booting."""
+        self.alive = False
+        if not self.booted:
+            raise SystemExit(0)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """QUIT and INT: end now."""
+        self.alive = False
+        self.cfg.worker_int(self)
+        # Threads that are about to write their answer get this long.
+        time.sleep(0.1)
+        raise SystemExit(0)
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """ABRT: the arbiter has given this worker up."""
+        self.alive = False
+        self.aborted = True
+        self.cfg.worker_abort(self)
+        raise SystemExit(1)
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """USR1: reopen log files."""
+        self.log.reopen_files()
+
+    def handle_ignored(self, sig: int, frame: FrameType | None) -> None:
+        """HUP, USR2: meant for the master. Not SIG_IGN, which programs that the application starts would inherit."""
+
+    def handle_winch(self, sig: int, frame: FrameType | None) -> None:
+        """WINCH: the size of a terminal is nothing to a worker."""
+        self.log.debug("worker: SIGWINCH ignored.")
+
+    def _open_wakeup(self) -> None:
+        self.PIPE = list(os.pipe())
+        for fd in self.PIPE:
+            os.set_blocking(fd, False)
+        self.wakeup_fd = self.PIPE[0]
+
+    def _set_close_on_exec(self) -> None:
+        # What the application runs with subprocess or exec must not hold a listener open, nor keep a log file.
+        for listener in self.sockets:
+            os.set_inheritable(listener.fileno(), False)
+        self.log.close_on_exec()
