@@ -175,8 +175,8 @@ def create_app(database: str | None = None) -> Flask:
         return redirect(url_for("index"), 303)
 
     def all_entries() -> Iterator[sqlite3.Row]:
-        # A generator, so that the connection is opened when the answer is being sent: Flask closes what the view
-        # itself has opened before that.
+        # A generator, so that the connection is opened while the answer is sent: what the view itself opened,
+        # Flask has closed by then.
         yield from connection().execute("SELECT * FROM entry ORDER BY id")
 
     @app.get("/entries.csv")
@@ -196,7 +196,7 @@ def create_app(database: str | None = None) -> Flask:
 
     @app.get("/book")
     def book() -> Iterator[str]:
-        """The whole book on one page, sent in parts as it is read: a longer one takes no more memory."""
+        """The whole book on one page, sent in parts as it is read: its length costs no memory."""
         return stream_template("book.html", entries=all_entries())
 
     @app.errorhandler(404)
