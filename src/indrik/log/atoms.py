@@ -1,0 +1,277 @@
+"""The table of access log atoms: one row each, with what it means and how it is read from a finished request.
+
+The compiled format, :meth:`Logger.atoms`, the warning about an unknown atom and the reference page all come
+from :data:`ATOMS` and :data:`FAMILIES`; an atom is added here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from .escape import escape, needs_escape
+
+
+class Clocked(Protocol):
+    def now(self) -> str: ...
+
+
+class LoggedResponse(Protocol):
+    """What a log line needs of a response. `sent` counts body bytes, without the head or chunk framing."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]: ...
+    @property
+    def sent(self) -> int: ...
+
+
+class LoggedRequest(Protocol):
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]: ...
+
+
+Environ = Mapping[str, Any]
+Read = Callable[[Any, Any, Any, Environ, timedelta], Any]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One row. `number` says that ``%(X)d`` and its like are possible; `unquoted`, that spaces must be
+    escaped too because the default format writes it without quotes and a client chooses it."""
+
+    name: str
+    meaning: str
+    example: str
+    read: Read
+    number: bool = False
+    unquoted: bool = False
+
+
+@dataclass(frozen=True)
+class Family:
+    """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key."""
+
+    suffix: str
+    meaning: str
+    example: str
+    reader: Callable[[str], Read]
+
+
+def user_of(environ: Environ) -> str:
+    """The user name of HTTP Basic credentials (RFC 7617), "-" without any or when they cannot be decoded."""
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "-"
+    try:
+        user = base64.b64decode(credentials.strip().encode("latin-1"), validate=True).partition(b":")[0]
+    except (binascii.Error, UnicodeEncodeError):
+        return "-"
+    return user.decode("utf-8", "surrogateescape") or "-"
+
+
+def status_of(resp: Any) -> str:
+    status = resp.status
+    return status.partition(" ")[0] if isinstance(status, str) else str(status)
+
+
+def microseconds(took: timedelta) -> int:
+    return (took.days * 86400 + took.seconds) * 1_000_000 + took.microseconds
+
+
+def _remote_address(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("REMOTE_ADDR") or "-"
+
+
+def _identity(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return "-"
+
+
+def _user(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return user_of(environ) if "HTTP_AUTHORIZATION" in environ else "-"
+
+
+def _date(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return log.now()
+
+
+def _request_line(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    get = environ.get
+    return f"{get('REQUEST_METHOD', '-')} {get('RAW_URI', '-')} {get('SERVER_PROTOCOL', '-')}"
+
+
+def _status(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return status_of(resp)
+
+
+def _method(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("REQUEST_METHOD", "-")
+
+
+def _path(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("PATH_INFO", "-")
+
+
+def _query(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("QUERY_STRING", "")
+
+
+def _protocol(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("SERVER_PROTOCOL", "-")
+
+
+def _length(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    sent = getattr(resp, "sent", None)
+    return "-" if sent is None else str(sent)
+
+
+def _length_number(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return getattr(resp, "sent", None) or 0
+
+
+def _referer(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("HTTP_REFERER", "-")
+
+
+def _user_agent(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("HTTP_USER_AGENT", "-")
+
+
+def _seconds(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return took.days * 86400 + took.seconds
+
+
+def _milliseconds(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return microseconds(took) // 1000
+
+
+def _microseconds(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return microseconds(took)
+
+
+def _decimal_seconds(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return f"{took.days * 86400 + took.seconds}.{took.microseconds:06d}"
+
+
+def _process(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return f"<{os.getpid()}>"
+
+
+def _request_header(name: str) -> Read:
+    wanted = name.lower()
+
+    def read(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+        values = [value for key, value in req.headers if key.lower() == wanted]
+        return ", ".join(values) if values else "-"
+
+    return read
+
+
+def _response_header(name: str) -> Read:
+    wanted = name.lower()
+
+    def read(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+        values = [value for key, value in resp.headers if key.lower() == wanted]
+        return ", ".join(values) if values else "-"
+
+    return read
+
+
+def _environ_variable(name: str) -> Read:
+    spellings = tuple(dict.fromkeys((name, name.upper(), name.lower())))
+
+    def read(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+        for spelling in spellings:
+            if spelling in environ:
+                return environ[spelling]
+        return next((value for key, value in environ.items() if key.lower() == spellings[-1]), "-")
+
+    return read
+
+
+ATOMS: dict[str, Atom] = {
+    atom.name: atom
+    for atom in (
+        Atom("h", "address of the peer (empty for a unix socket: `-`)", "127.0.0.1", _remote_address),
+        Atom("l", "always `-`: the place of the RFC 1413 identity", "-", _identity),
+        Atom("u", "user name of HTTP Basic credentials; a space is escaped too", "ada", _user, unquoted=True),
+        Atom(
+            "t", "time at which the line is written, local time zone", "[23/Nov/2026:10:00:00 +0000]", _date
+        ),
+        Atom("r", "request line as received", "GET /notes?page=2 HTTP/1.1", _request_line),
+        Atom("m", "method", "GET", _method),
+        Atom("U", "path, percent-decoded, without the query", "/notes", _path),
+        Atom("q", "query string, empty when there is none", "page=2", _query),
+        Atom("H", "protocol version", "HTTP/1.1", _protocol),
+        Atom("s", "status code", "200", _status),
+        Atom("B", "bytes of body sent", "1024", _length_number, number=True),
+        Atom("b", "bytes of body sent, `-` when the response does not count them", "1024", _length),
+        Atom("f", "Referer", "https://example.org/", _referer),
+        Atom("a", "User-Agent", "curl/8.5.0", _user_agent),
+        Atom("T", "time taken in whole seconds (days count: it does not wrap)", "0", _seconds, number=True),
+        Atom("M", "time taken in milliseconds", "12", _milliseconds, number=True),
+        Atom("D", "time taken in microseconds", "12034", _microseconds, number=True),
+        Atom("L", "time taken in seconds, as a decimal", "0.012034", _decimal_seconds),
+        Atom("p", "process id of the worker", "<4711>", _process),
+    )
+}
+
+FAMILIES: dict[str, Family] = {
+    family.suffix: family
+    for family in (
+        Family("i", "request header; repeats joined with `, `", "%({x-forwarded-for}i)s", _request_header),
+        Family("o", "response header; repeats joined with `, `", "%({content-type}o)s", _response_header),
+        Family("e", "variable of the WSGI environ, in any case", "%({wsgi.url_scheme}e)s", _environ_variable),
+    )
+}
+
+
+UNQUOTED = tuple(name for name, atom in ATOMS.items() if atom.unquoted)
+
+
+def find_atom(key: str) -> Atom | None:
+    """The row for the key of one ``%(key)s``; rows of a family are made on demand. None when there is no such
+    atom."""
+    if key in ATOMS:
+        return ATOMS[key]
+    if len(key) > 3 and key[0] == "{" and key[-2] == "}" and key[-1] in FAMILIES:
+        family = FAMILIES[key[-1]]
+        return Atom(key, family.meaning, family.example, family.reader(key[1:-2]))
+    return None
+
+
+def all_atoms(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> dict[str, Any]:
+    """Every atom by name, those of the families under lower-case names: the dictionary that `Logger.atoms`
+    returns."""
+    values: dict[str, Any] = {name: atom.read(log, resp, req, environ, took) for name, atom in ATOMS.items()}
+    for suffix, pairs in (("i", req.headers), ("o", resp.headers)):
+        for key, value in pairs:
+            name = f"{{{key.lower()}}}{suffix}"
+            values[name] = f"{values[name]}, {value}" if name in values else value
+    values.update((f"{{{key.lower()}}}e", value) for key, value in environ.items())
+    return values
+
+
+class SafeAtoms(dict[str, Any]):
+    """Atoms as a log record carries them: strings escaped once, a missing atom reads as ``-``, header and
+    variable names in any case. Named and shaped as Gunicorn's, for subclasses that set
+    `atoms_wrapper_class`."""
+
+    def __init__(self, atoms: Mapping[str, Any]) -> None:
+        super().__init__(atoms)
+        for key, value in atoms.items():
+            if isinstance(value, str) and needs_escape(value):
+                self[key] = escape(value)
+        for name in UNQUOTED:
+            value = self.get(name)
+            if isinstance(value, str):
+                self[name] = value.replace(" ", "\\x20")
+
+    def __missing__(self, key: str) -> Any:
+        lower = key.lower()
+        return self[lower] if key.startswith("{") and lower in self else "-"
