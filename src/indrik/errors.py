@@ -7,15 +7,15 @@ from __future__ import annotations
 
 
 class IndrikError(Exception):
-    """Root of every error that indrik raises on purpose. Its text is meant to be shown without a traceback."""
+    """Root of every error that indrik raises on purpose. Its text is enough without a traceback."""
 
 
 class ConfigError(IndrikError):
-    """A setting, a configuration file or the command line is wrong. At start-up the server exits with status 1."""
+    """A setting, a configuration file or the command line is wrong. At start-up: exit status 1."""
 
 
 class ConfigFileError(ConfigError):
-    """A configuration file could not be run. `__cause__` is what it raised, whose traceback the operator needs."""
+    """A configuration file could not be run. `__cause__` is what it raised; its traceback is to be shown."""
 
 
 class AppImportError(IndrikError):
@@ -33,7 +33,7 @@ class AppModuleNotFoundError(IndrikError, ModuleNotFoundError):
 
 
 class HaltServer(BaseException):
-    """Stops the master. Not an `Exception`, so that no handler in a hook or in the loop takes it for a fault."""
+    """Stops the master. Not an `Exception`, so that no handler in a hook or the loop takes it for a fault."""
 
     def __init__(self, reason: str, exit_status: int = 1) -> None:
         super().__init__(reason, exit_status)

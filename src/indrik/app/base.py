@@ -1,7 +1,7 @@
 """`BaseApplication` and `Application`: the object a command or a user's program runs.
 
-`BaseApplication` is for programs that bring their own configuration and application (override `load_config` and
-`load`); `Application` adds the command line and the configuration file.
+`BaseApplication` is for programs that bring their own configuration and application (override `load_config`
+and `load`); `Application` adds the command line and the configuration file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class BaseApplication:
     # --- configuration
 
     def do_load_config(self) -> None:
-        """Master only. Read the configuration, at start-up: whatever is wrong ends the process with status 1."""
+        """Master only. Read the configuration, at start-up: a fault in it ends the process with status 1."""
         try:
             self.read_config()
         except Exception as error:
@@ -101,7 +101,7 @@ class BaseApplication:
         return self.callable
 
     def run(self) -> None:
-        """Serve until told to stop. Ends the process with status 1 and one line if the server cannot start."""
+        """Serve until told to stop. If the server cannot start: one line, and exit status 1."""
         from indrik.arbiter import Arbiter
 
         try:
@@ -120,7 +120,7 @@ class Application(BaseApplication):
             sys.path.insert(0, self.cfg.chdir)
 
     def load_config(self) -> None:
-        """All sources, each one overriding those before it: `init`, file, environment's arguments, command line."""
+        """All sources, each overriding those before: `init`, file, the environment's arguments, command line."""
         parser = self.cfg.parser()
         args = parser.parse_args()
         self.set_all(self.init(parser, args, args.args) or {}, f"{type(self).__name__}.init")

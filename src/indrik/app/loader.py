@@ -1,7 +1,7 @@
 """From an application's specification, such as `shop.wsgi:application`, to the application.
 
-The grammar: `MODULE[:PATH[(ARGUMENTS)]]`. PATH is one name or several with dots between, `application` if absent;
-ARGUMENTS are Python literals, and call what PATH leads to.
+The grammar: `MODULE[:PATH[(ARGUMENTS)]]`. PATH is one name or several with dots between, `application` if
+absent; ARGUMENTS are Python literals, and call what PATH leads to.
 """
 
 from __future__ import annotations
@@ -49,14 +49,18 @@ def parse_target(text: str) -> Target:
     try:
         node = ast.parse(expression.strip(), mode="eval").body
     except SyntaxError:
-        raise AppImportError(f"{expression!r} in {text!r} is neither a name nor a call such as make_app()") from None
+        raise AppImportError(
+            f"{expression!r} in {text!r} is neither a name nor a call such as make_app()"
+        ) from None
     if not isinstance(node, ast.Call):
         return Target(module, dotted_names(node, text))
     try:
         arguments = tuple(ast.literal_eval(argument) for argument in node.args)
-        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
+        keywords = {word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg is not None}
     except ValueError:
-        raise AppImportError(f"the arguments in {text!r} must be literals, such as 1, 'text' or [True]") from None
+        raise AppImportError(
+            f"the arguments in {text!r} must be literals, such as 1, 'text' or [True]"
+        ) from None
     if len(keywords) != len(node.keywords):
         raise AppImportError(f"the arguments in {text!r} must be written out, without **")
     return Target(module, dotted_names(node.func, text), arguments, keywords)
@@ -95,7 +99,7 @@ def import_module(target: Target, text: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # A module that the application's own module needs is a fault of the application, with its own traceback.
+        # A module that the application's module needs is the application's fault, with its own traceback.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         missing = error.name
@@ -132,7 +136,8 @@ def find_object(module: ModuleType, target: Target) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise AppImportError(f"there is no {name!r} in {where}{suggestion(name, found, target)}") from None
+            hint = suggestion(name, found, target)
+            raise AppImportError(f"there is no {name!r} in {where}{hint}") from None
         where = f"{target.module}:{name}"
     return found
 
@@ -151,7 +156,7 @@ def suggestion(name: str, holder: Any, target: Target) -> str:
 
 def call_factory(factory: Any, target: Target, text: str) -> Any:
     if not callable(factory):
-        raise AppImportError(f"{text!r} calls something of type {type(factory).__name__}, which cannot be called")
+        raise AppImportError(f"{text!r}: what it calls is of type {type(factory).__name__}, not callable")
     arguments = target.arguments or ()
     try:
         inspect.signature(factory).bind(*arguments, **target.keywords)

@@ -14,8 +14,8 @@ from indrik.errors import ConfigError
 def load_class(setting: str, uri: str | type, known: Mapping[str, str], group: str) -> Any:
     """The class that `uri` stands for.
 
-    `uri` is a class, one of the names in `known` (name -> dotted path), the name of an entry point of `group`,
-    `egg:DISTRIBUTION#NAME`, or a dotted path.
+    `uri` is a class, one of the names in `known` (name -> dotted path), the name of an entry point of
+    `group`, `egg:DISTRIBUTION#NAME`, or a dotted path.
 
     Raises:
         ConfigError: naming the setting, when there is no such class. An exception raised by the module itself
@@ -65,7 +65,9 @@ def entry_point_of_distribution(setting: str, uri: str, group: str) -> EntryPoin
     for entry_point in found:
         if entry_point.name == name and entry_point.group in groups:
             return entry_point
-    raise ConfigError(f"invalid value for {setting}: {uri!r}: {dist_name!r} has no entry point {name!r} in {group!r}")
+    raise ConfigError(
+        f"invalid value for {setting}: {uri!r}: {dist_name!r} has no entry point {name!r} in {group!r}"
+    )
 
 
 def import_class(setting: str, path: str) -> Any:
@@ -76,7 +78,9 @@ def import_class(setting: str, path: str) -> Any:
         # Only the module itself missing is the operator's slip; a module that it needs is another matter.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise ConfigError(f"invalid value for {setting}: {path!r}: there is no module {error.name!r}") from None
+        raise ConfigError(
+            f"invalid value for {setting}: {path!r}: there is no module {error.name!r}"
+        ) from None
     try:
         return getattr(module, name)
     except AttributeError:

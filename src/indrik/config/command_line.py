@@ -46,7 +46,9 @@ class Parser(ArgumentParser):
     #: Flags that only indrik has: they must not make a prefix ambiguous that users of Gunicorn type.
     own: frozenset[str]
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # type: ignore[override]  # one signature says what the overloads say
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self.explain(unknown)}")
@@ -86,8 +88,10 @@ def format_version() -> str:
     return f"indrik {__version__} ({how}, {platform.python_implementation()} {platform.python_version()})"
 
 
-def build_parser(rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str | None, prog: str) -> Parser:
-    """The parser for these rows. `not_ours` are settings of Gunicorn that get an explanation instead of a guess."""
+def build_parser(
+    rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str | None, prog: str
+) -> Parser:
+    """The parser for these rows. `not_ours`: settings of Gunicorn that get an explanation, not a guess."""
     parser = Parser(prog=prog, usage=usage, formatter_class=lambda prog: HelpFormatter(prog, width=100))
     parser.foreign = foreign_flags(not_ours)
     parser.own = frozenset(flag for row in rows if row.own for flag in row.flags)

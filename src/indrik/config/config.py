@@ -25,11 +25,11 @@ BY_PROGRAM = "set by the application"
 
 
 class Config:
-    """All settings: `cfg.workers` reads one, `cfg.set("workers", 2)` changes one, `cfg.settings` holds them by name.
+    """All settings: `cfg.workers` reads one, `cfg.set("workers", 2)` sets one, `cfg.settings` has all by name.
 
     Some names are not settings but follow from them (`address`, `uid`, `env`…), and for a few settings the
-    attribute is what the server uses (`cfg.worker_class` is the class) while `cfg.settings["worker_class"].value`
-    is what was set.
+    attribute is what the server uses (`cfg.worker_class` is the class) while
+    `cfg.settings["worker_class"].value` is what was set.
     """
 
     settings: dict[str, BoundSetting]
@@ -146,13 +146,13 @@ class Config:
 
     @property
     def address(self) -> list[Any]:
-        """The addresses to listen on: (host, port), the path of a unix socket, or an inherited file descriptor.
+        """The addresses to listen on: (host, port), the path of a unix socket, or a file descriptor's number.
 
         Raises:
             ConfigError: one of them cannot be read.
         """
-        from indrik.net.addresses import parse_address
-
+        # By name, as a neighbour in the same layer.
+        parse_address = importlib.import_module("indrik.net.addresses").parse_address
         return [parse_address(text) for text in self.settings["bind"].value]
 
     @property
@@ -197,7 +197,9 @@ class Config:
         for entry in self.settings["raw_paste_global_conf"].value:
             key, *value = (part.replace("\\=", "=") for part in re.split(r"(?<!\\)=", entry, maxsplit=1))
             if not value:
-                raise ConfigError(f"invalid value for raw_paste_global_conf: {entry!r} must have the form KEY=VALUE")
+                raise ConfigError(
+                    f"invalid value for raw_paste_global_conf: {entry!r} must have the form KEY=VALUE"
+                )
             pairs[key] = value[0]
         return pairs
 

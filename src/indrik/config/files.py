@@ -25,7 +25,7 @@ def find_default_file() -> str | None:
     for name in DEFAULT_FILES:
         if os.path.isfile(name):
             return f"./{name}"
-    if os.path.isfile(PYPROJECT) and (mentions_indrik(PYPROJECT)):
+    if os.path.isfile(PYPROJECT) and mentions_indrik(PYPROJECT):
         return f"./{PYPROJECT}"
     return None
 
@@ -33,7 +33,7 @@ def find_default_file() -> str | None:
 def mentions_indrik(path: str) -> bool:
     """Whether a pyproject.toml may have the table [tool.indrik].
 
-    Asked before it is parsed, so that a project's file that has nothing for indrik cannot keep it from starting.
+    Asked before it is parsed: a project's file that has nothing for indrik cannot keep it from starting.
     """
     with open(path, "rb") as file:
         return b"tool.indrik" in file.read().replace(b" ", b"")
@@ -55,15 +55,17 @@ def read_python_file(path: str) -> dict[str, Any]:
     try:
         exec(code_of(path), module.__dict__)
     except Exception as error:
-        raise ConfigFileError(f"configuration file {path!r} failed: {type(error).__name__}: {error}") from error
+        raise ConfigFileError(
+            f"configuration file {path!r} failed: {type(error).__name__}: {error}"
+        ) from error
     return vars(module)
 
 
 def code_of(path: str) -> Any:
     if path.endswith(".pyc"):
         return importlib.machinery.SourcelessFileLoader("__config__", path).get_code("__config__")
-    # Not through the import system's cache: it takes two versions of one length, written in one second, for equal,
-    # and a reload must see the second.
+    # Not through the import system's cache: it takes two versions of one length, written in one second, for
+    # equal, and a reload must see the second.
     with open(path, "rb") as file:
         return compile(file.read(), path, "exec", dont_inherit=True)
 
@@ -79,7 +81,9 @@ def read_module(name: str, *, fresh: bool = False) -> dict[str, Any]:
             sys.modules.pop(name, None)
         return vars(importlib.import_module(name))
     except Exception as error:
-        raise ConfigFileError(f"configuration module {name!r} failed: {type(error).__name__}: {error}") from error
+        raise ConfigFileError(
+            f"configuration module {name!r} failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def read_toml(path: str) -> dict[str, Any]:
@@ -88,11 +92,8 @@ def read_toml(path: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such file, it is not TOML, or it holds an unknown setting.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
+    # Python 3.10 has no tomllib of its own; there the package tomli, which it came from, is installed.
+    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         with open(path, "rb") as file:
             document = tomllib.load(file)
@@ -126,7 +127,7 @@ def settings_in(names: dict[str, Any], where: str) -> tuple[dict[str, Any], list
         if could_be_meant(name, value) and (slip_for := mistyped(name)) is not None
     ]
     if settings.pop("config", None) is not None:
-        warnings.append(f"'config' in {where} is ignored: only the command line can name the configuration file")
+        warnings.append(f"'config' in {where} is ignored: only the command line can name the file")
     return settings, warnings
 
 

@@ -41,7 +41,7 @@ class Kind(ABC):
         """The JSON schema (draft 2020-12) of what a TOML file may hold."""
 
     def argument(self) -> dict[str, Any]:
-        """Keyword arguments for argparse's `add_argument`. A refusal by argparse itself ends with status 2."""
+        """Keyword arguments for argparse's `add_argument`. What argparse refuses ends with status 2."""
         return {"type": str}
 
 
@@ -86,7 +86,7 @@ class Flag(Kind):
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """A whole number within bounds; as text it may have a base prefix (0x, 0o, 0b), except on the command line."""
+    """A whole number within bounds; in a file it may be text with a base prefix (0x, 0o, 0b)."""
 
     minimum: int = 0
     maximum: int | None = None
@@ -291,7 +291,8 @@ class WordsOf(Words):
     def parse_word(self, word: str) -> str:
         word = word.lower()
         if word not in self.words:
-            raise RejectedValue(f"{word!r} is not one of {', '.join(self.words)}{did_you_mean(word, self.words)}")
+            hint = did_you_mean(word, self.words)
+            raise RejectedValue(f"{word!r} is not one of {', '.join(self.words)}{hint}")
         return word
 
 

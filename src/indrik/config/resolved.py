@@ -18,8 +18,8 @@ from indrik.config.kinds import Kind, RejectedValue, Text, TextList
 def current_directory() -> str:
     """The working directory as the shell names it.
 
-    `PWD` keeps the symbolic links the operator went through (a `current` that is switched at each deployment);
-    it is believed only if it leads to the same directory.
+    `PWD` keeps the symbolic links the operator went through (a `current` switched at each deployment); it is
+    believed only if it leads to the same directory.
     """
     here = os.getcwd()
     try:
@@ -173,7 +173,7 @@ class Hook(Kind):
 
 @dataclass(frozen=True)
 class TrimmedHook(Hook):
-    """A hook that may take fewer arguments, down to `fewest`: it is wrapped and always called with all of them."""
+    """A hook that may take fewer arguments, down to `fewest`: it is wrapped, and called with all of them."""
 
     fewest: int
 
@@ -198,7 +198,7 @@ def trimmed(hook: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def takes(hook: Callable[..., Any], count: int) -> bool:
-    """True if `hook` can be called with `count` positional arguments (some built-ins do not tell: believed)."""
+    """True if `hook` can be called with `count` positional arguments (a built-in may not tell: believed)."""
     try:
         signature = inspect.signature(hook)
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The shape of a setting: `Setting` is a row of the table, `BoundSetting` a row with its value in one `Config`."""
+"""The shape of a setting: `Setting` is a row of the table, `BoundSetting` its value in one `Config`."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ class BoundSetting:
         try:
             self.value = self.row.parse(value)
         except RejectedValue as error:
-            raise ConfigError(f"invalid value for {self.name}: {value!r} ({source}): {error}") from error.__cause__
+            raise ConfigError(
+                f"invalid value for {self.name}: {value!r} ({source}): {error}"
+            ) from error.__cause__
         self.source = source
         if self.row.warn is not None and (text := self.row.warn(self.value)) is not None:
             self.warnings.append(f"{self.name}: {text} ({source})")

@@ -18,8 +18,8 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=8190,
-        help="Bytes of a request line at most, up to 8190; 0 also means 8190. A longer one is answered with "
-        "414.",
+        help="Bytes of a request line at most; 0 = any, within `limit_request_head`. A longer one is "
+        "answered with 414.",
     ),
     Setting(
         name="limit_request_fields",
@@ -28,8 +28,8 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=100,
-        help="Header fields of a request at most, up to 32768; 0 also means 32768. More are answered with "
-        "431.",
+        help="Header fields of a request at most; 0 = any, within `limit_request_head`. More are answered "
+        "with 431.",
     ),
     Setting(
         name="limit_request_field_size",
@@ -39,8 +39,19 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=8190,
-        help="Bytes of one header field at most, name and line end included; 0 also means 8190. A longer one "
-        "is answered with 431.",
+        help="Bytes of one header field at most, name and line end included; 0 = any, within "
+        "`limit_request_head`. A longer one is answered with 431.",
+    ),
+    Setting(
+        name="limit_request_head",
+        section=SECURITY,
+        flags=("--limit-request-head",),
+        kind=Whole(),
+        metavar="INT",
+        default=65536,
+        own=True,
+        help="Bytes of a request line and its header fields together at most; 0 means 65536. More are "
+        "answered with 431.",
     ),
     Setting(
         name="limit_request_body",

@@ -6,13 +6,11 @@ import sys
 
 from indrik.config.kinds import Flag, Table, Text
 from indrik.config.names import LOGGER_ALIASES
-from indrik.config.nearest import did_you_mean
 from indrik.config.resolved import ClassName, StatsdAddress
 from indrik.config.setting import Setting
 
 SECTION = "Logging"
 STATSD_LATER = "statsd comes in a later version"
-LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def syslog_address() -> str:
@@ -24,13 +22,6 @@ def syslog_address() -> str:
     if sys.platform.startswith("openbsd"):
         return "unix:///dev/log"
     return "udp://localhost:514"
-
-
-def unknown_level(level: str | None) -> str | None:
-    """Not an error, because configurations with such a level run on Gunicorn, which takes "info"."""
-    if level is None or level.lower() in LEVELS:
-        return None
-    return f"{level!r} is no level, so 'info' is used{did_you_mean(level.lower(), LEVELS)}"
 
 
 ROWS = (
@@ -58,7 +49,8 @@ ROWS = (
         kind=Text(),
         metavar="STRING",
         default='%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
-        help="Form of a line of the access log, with `%(NAME)s` for each atom.",
+        help="Form of a line of the access log, with `%(NAME)s` for each atom; or `json` for one JSON object "
+        "a line.",
     ),
     Setting(
         name="errorlog",
@@ -76,7 +68,6 @@ ROWS = (
         kind=Text(),
         metavar="LEVEL",
         default="info",
-        warn=unknown_level,
         help="Least severe messages that go to the error log: `debug`, `info`, `warning`, `error` or "
         "`critical`.",
     ),

@@ -9,6 +9,9 @@ from indrik.config.resolved import Hook, TrimmedHook, no_hook
 from indrik.config.setting import Setting
 
 SECTION = "Server Hooks"
+SERVER = Hook(("server",))
+WORKER = Hook(("worker",))
+BOTH = Hook(("server", "worker"))
 
 
 def log_request(worker: Any, req: Any) -> None:
@@ -31,15 +34,15 @@ def hook(
 
 
 ROWS = (
-    hook("on_starting", Hook(("server",)), "Master, before anything else is set up; its process id is known."),
-    hook("on_reload", Hook(("server",)), "Master, at a reload (HUP), when the new configuration has been read."),
-    hook("when_ready", Hook(("server",)), "Master, when it listens, before the first worker is forked."),
-    hook("pre_fork", Hook(("server", "worker")), "Master, right before a worker is forked."),
-    hook("post_fork", Hook(("server", "worker")), "Worker, right after the fork, before the application is loaded."),
-    hook("post_worker_init", Hook(("worker",)), "Worker, when the application is loaded, before the first request."),
-    hook("worker_int", Hook(("worker",)), "Worker, when it gets INT or QUIT."),
-    hook("worker_abort", Hook(("worker",)), "Worker, when it gets ABRT, as a rule because it was silent too long."),
-    hook("pre_exec", Hook(("server",)), "New process, right before it becomes the new master (USR2)."),
+    hook("on_starting", SERVER, "Master, before anything else is set up. Its process id is known."),
+    hook("on_reload", SERVER, "Master, at a reload (HUP), when the new configuration has been read."),
+    hook("when_ready", SERVER, "Master, when it listens, before the first worker is forked."),
+    hook("pre_fork", BOTH, "Master, right before a worker is forked."),
+    hook("post_fork", BOTH, "Worker, right after the fork, before the application is loaded."),
+    hook("post_worker_init", WORKER, "Worker, when the application is loaded, before the first request."),
+    hook("worker_int", WORKER, "Worker, when it gets INT or QUIT."),
+    hook("worker_abort", WORKER, "Worker, when it gets ABRT, as a rule because it was silent too long."),
+    hook("pre_exec", SERVER, "New process, right before it becomes the new master (USR2)."),
     hook(
         "pre_request",
         Hook(("worker", "req")),
@@ -53,14 +56,14 @@ ROWS = (
         "Worker, when a response is finished and logged, also if the application failed. May take the first "
         "two, three or all of its arguments.",
     ),
-    hook("child_exit", Hook(("server", "worker")), "Master, when a worker has ended, whatever the reason."),
-    hook("worker_exit", Hook(("server", "worker")), "Worker, right before it ends, unless it is killed."),
+    hook("child_exit", BOTH, "Master, when a worker has ended, whatever the reason."),
+    hook("worker_exit", BOTH, "Worker, right before it ends, unless it is killed."),
     hook(
         "nworkers_changed",
         Hook(("server", "new_value", "old_value")),
         "Master, when the number of workers is set. `old_value` is None the first time.",
     ),
-    hook("on_exit", Hook(("server",)), "Master, right before it ends, when the workers are gone."),
+    hook("on_exit", SERVER, "Master, right before it ends, when the workers are gone."),
     hook(
         "ssl_context",
         Hook(("config", "default_ssl_context_factory")),

@@ -28,7 +28,9 @@ ROWS = (
         kind=ClassName(WORKER_ALIASES),
         metavar="STRING",
         default="sync",
-        unsupported_values=frozenset({"gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"}),
+        unsupported_values=frozenset(
+            {"gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"},
+        ),
         reason="this version has the worker kind 'sync'; the others come in later versions",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
