@@ -120,7 +120,7 @@ class Application(BaseApplication):
             sys.path.insert(0, self.cfg.chdir)
 
     def load_config(self) -> None:
-        """All sources, each overriding those before: `init`, file, the environment's arguments, command line."""
+        """All sources, each overriding the last: `init`, file, the environment's arguments, command line."""
         parser = self.cfg.parser()
         args = parser.parse_args()
         self.set_all(self.init(parser, args, args.args) or {}, f"{type(self).__name__}.init")

@@ -25,7 +25,7 @@ BY_PROGRAM = "set by the application"
 
 
 class Config:
-    """All settings: `cfg.workers` reads one, `cfg.set("workers", 2)` sets one, `cfg.settings` has all by name.
+    """All settings: `cfg.workers` reads one, `cfg.set("workers", 2)` sets one, `cfg.settings` has all.
 
     Some names are not settings but follow from them (`address`, `uid`, `env`…), and for a few settings the
     attribute is what the server uses (`cfg.worker_class` is the class) while

@@ -80,7 +80,8 @@ def describe(row: Setting) -> str:
     if row.own:
         facts.append(("Gunicorn", "has no such setting"))
     if not row.supported or row.unsupported_values:
-        facts.append(("Not supported yet", describe_unsupported(row).removeprefix(row.name).lstrip(" =:") or "—"))
+        what = describe_unsupported(row).removeprefix(row.name).lstrip(" =:")
+        facts.append(("Not supported yet", what or "its behaviour does not exist"))
     lines = "\n".join(f"- {name}: {value}" for name, value in facts)
     return f"### {row.name}\n\n{row.help}\n\n{lines}\n"
 
@@ -147,7 +148,7 @@ def write_pages(root: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 1 when `--check` finds a stale page."""
-    parser = argparse.ArgumentParser(prog="python -m indrik.config.derived", description="Pages made from the rows.")
+    parser = argparse.ArgumentParser(prog="python -m indrik.config.derived")
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--write", action="store_true", help="make the pages")
     task.add_argument("--check", action="store_true", help="fail if a page is stale")

@@ -39,8 +39,8 @@ ROWS = (
         default=["127.0.0.1:8000"],
         environment=FromEnvironment("PORT", "0.0.0.0:{}"),
         help="Address to listen on; may be given repeatedly. `HOST`, `HOST:PORT`, `[IPV6]:PORT`, "
-        "`unix:PATH`, `unix:@NAME` (abstract), or `fd://NUMBER` for a socket inherited from the parent "
-        "process.",
+        "`unix:PATH`, `unix:\\0NAME` (abstract, Linux), or `fd://NUMBER` for a socket inherited from "
+        "the parent process.",
     ),
     Setting(
         name="backlog",
