@@ -1,0 +1,91 @@
+"""A request body on its way in: in memory up to a bound, then in a temporary file.
+
+WSGI reads its input synchronously, so the whole body is here before the application is called and no client, however
+slow, holds a worker.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from typing import BinaryIO
+
+from indrik.protocol.chunked import ChunkedDecoder
+from indrik.protocol.refusals import ContentTooLarge
+
+
+class RequestBody:
+    """Collects one body.
+
+    `length` is the announced length in bytes, or None for a chunked body, which `decoder` takes apart.
+    `memory` is how many bytes stay in memory, `limit` how many a chunked body may have (0: no limit);
+    an announced length was checked by the parser. `directory` is where the temporary file lives.
+    """
+
+    __slots__ = ("_decoder", "_directory", "_file", "_left", "_limit", "_memory", "_parts", "received")
+
+    def __init__(
+        self, length: int | None, decoder: ChunkedDecoder | None, memory: int, limit: int, directory: str | None
+    ) -> None:
+        self._left = length
+        self._decoder = decoder
+        self._memory = memory
+        self._limit = limit
+        self._directory = directory
+        self._parts: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self.received = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last octet has arrived."""
+        if self._decoder is not None:
+            return self._decoder.is_done
+        return self._left == 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes what belongs to the body and returns what stands behind it.
+
+        Raises `InvalidChunk`, `FieldsTooLarge` or `ContentTooLarge`; `OSError` if the temporary file cannot be written.
+        """
+        if self._decoder is not None:
+            pieces, rest = self._decoder.feed(data)
+            for piece in pieces:
+                self._store(piece)
+                if self._limit and self.received > self._limit:
+                    raise ContentTooLarge(f"a chunked body grew past {self._limit} bytes")
+            return rest
+        assert self._left is not None
+        if len(data) <= self._left:
+            self._left -= len(data)
+            self._store(data)
+            return b""
+        piece, rest = data[: self._left], data[self._left :]
+        self._left = 0
+        self._store(piece)
+        return rest
+
+    def _store(self, piece: bytes) -> None:
+        self.received += len(piece)
+        if self._file is None:
+            if self.received <= self._memory:
+                self._parts.append(piece)
+                return
+            self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
+            self._file.writelines(self._parts)
+            self._parts.clear()
+        self._file.write(piece)
+
+    def open(self) -> BinaryIO:
+        """The complete body as a binary file at its start. The caller closes it."""
+        if self._file is None:
+            return io.BytesIO(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
+        self._file.seek(0)
+        return self._file
+
+    def discard(self) -> None:
+        """Gives the storage back when nobody will read the body."""
+        self._parts.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None

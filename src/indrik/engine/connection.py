@@ -1,0 +1,544 @@
+"""One client: its socket, what it sent, what it is sent, and what it is being waited for.
+
+The state machine of HTTP/1.1 on the server's side. It never waits; it is told by the loop that the socket became
+readable or writable, or that a deadline passed.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+import select
+import socket
+from typing import TYPE_CHECKING
+
+import cython
+
+from indrik.engine.body import RequestBody
+from indrik.engine.exchange import Exchange
+from indrik.engine.output import FileSegment, OutputQueue
+from indrik.engine.timers import NO_TIMER, TimerKind
+from indrik.engine.transport import RECEIVE_SIZE, WOULD_BLOCK, receive, transmit, transmit_two
+from indrik.protocol.chunked import ChunkedDecoder
+from indrik.protocol.framing import CHUNKED
+from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
+from indrik.protocol.response import CONTINUE, render_refusal
+
+if TYPE_CHECKING:
+    from indrik.engine.loop import Engine
+    from indrik.net.listeners import Listener
+    from indrik.protocol.request import Request
+
+
+class State(enum.IntEnum):
+    """What happens on a connection now. Exactly one owner at a time: the exchange in EXCHANGE, else the loop."""
+
+    HEAD = 0  # idle, or a request head is arriving
+    BODY = 1  # the body of `request` is arriving
+    EXCHANGE = 2  # a handler answers
+    SENDING = 3  # the response is complete, its rest waits for the client to read
+    LINGERING = 4  # nothing more is sent; input is thrown away so that the client can read the last answer
+    CLOSED = 5
+
+
+# Plain integers for the hot path: an attribute look-up on the enum costs more than the comparison.
+_HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED = (int(state) for state in State)
+_FIRST_BYTE, _T_HEAD, _T_BODY, _KEEP_ALIVE, _WRITE, _LINGER, _DRAIN = (int(kind) for kind in TimerKind)
+
+#: Reads in a row before other connections get their turn.
+_READS_A_TURN = 8
+
+#: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection and the
+#: client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
+_LINGER_BYTES = 1 << 20
+
+#: What a broken connection raises; anything else is an error of ours or of the file system.
+_DISCONNECTS = frozenset(
+    {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ECONNABORTED, errno.EHOSTUNREACH}
+)
+
+
+@cython.cclass
+class Connection:
+    """One accepted socket. Owns the descriptor. Engine thread only.
+
+    peer: the client's (address, port), None on a unix socket. listener: the `Listener` it came in by.
+    is_watched: whether the loop's poller knows the descriptor; the loop's to change.
+    """
+
+    fd = cython.declare(cython.int, visibility="readonly")
+    state = cython.declare(cython.int, visibility="readonly")
+    timer = cython.declare(cython.int, visibility="readonly")
+    peer = cython.declare(object, visibility="readonly")
+    listener = cython.declare(object, visibility="readonly")
+    served = cython.declare(cython.uint, visibility="readonly")
+    is_watched = cython.declare(cython.bint, visibility="public")
+    _engine: object
+    _parser: object
+    _timers: list
+    _input: bytes
+    _scanned: cython.Py_ssize_t
+    _is_trusted: cython.bint
+    _is_reading: cython.bint
+    _has_more_input: cython.bint
+    _closes_after_output: cython.bint
+    _was_refused: cython.bint
+    _skipped_line: cython.bint
+    _lingered: cython.Py_ssize_t
+    _request: object
+    _body: object
+    _output: object
+
+    def __init__(
+        self, engine: Engine, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
+    ) -> None:
+        self.fd = fd
+        self.peer = peer
+        self.listener = listener
+        self.state = _HEAD
+        self.timer = NO_TIMER
+        self.served = 0
+        self.is_watched = False
+        self._engine = engine
+        self._parser = engine.parser
+        self._timers = engine.timers
+        self._input = b""
+        self._scanned = 0
+        self._is_trusted = is_trusted
+        self._is_reading = False
+        self._has_more_input = False
+        self._closes_after_output = False
+        self._was_refused = False
+        self._skipped_line = False
+        self._lingered = 0
+        self._request = None
+        self._body = None
+        self._output = None
+        self._arm(_FIRST_BYTE)
+
+    def __repr__(self) -> str:
+        return f"<Connection fd={self.fd} peer={self.peer} {State(self.state).name}>"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the descriptor was given back."""
+        return self.state == _CLOSED
+
+    @property
+    def may_keep_alive(self) -> bool:
+        """Whether the worker lets a client stay."""
+        return self._engine.keeps_alive
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a request has arrived and nothing is left to send."""
+        return self.state == _HEAD and not self._input
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether more than `output_spool` bytes wait for this client on disk."""
+        return self._output is not None and self._output.spooled > self._engine.settings.output_spool
+
+    # --- told by the loop ---
+
+    def on_readable(self) -> None:
+        """Input, the end of the stream or an error is there."""
+        # A response that ends while this runs must not start a second reader further down the stack.
+        self._is_reading = True
+        try:
+            self._read()
+        finally:
+            self._is_reading = False
+
+    @cython.cfunc
+    def _read(self) -> None:
+        reads: cython.int = 0
+        while True:
+            if self.state == _EXCHANGE or self.state == _SENDING:
+                # Back-pressure: the edge is remembered and the socket read when the response is out.
+                self._has_more_input = True
+                return
+            if self.state == _CLOSED:
+                return
+            if reads == _READS_A_TURN:
+                self._engine.run_again(self)
+                return
+            reads += 1
+            try:
+                data = receive(self.fd)
+            except OSError:
+                self.close()
+                return
+            if data is None:
+                self._has_more_input = False
+                return
+            if not data:
+                self._on_end_of_stream()
+                return
+            # A short read of a stream means that the socket is empty (epoll(7)); the next edge tells of more.
+            self._has_more_input = len(data) == RECEIVE_SIZE
+            self._feed(data)
+            if not self._has_more_input:
+                return
+
+    def on_readable_to_end(self) -> None:
+        """Like `on_readable`, when the loop knows that the end of the stream is behind the data."""
+        self.on_readable()
+        if self.state != _CLOSED:
+            # The short read above hid the end; while a response is under way this is only remembered.
+            self.on_readable()
+
+    def resume(self) -> None:
+        """Goes on with what is already here: requests behind the one just answered, input and output left for later."""
+        if self.state == _CLOSED:
+            return
+        if self._output:
+            self._flush()
+        if self.state == _HEAD and self._input:
+            self._is_reading = True
+            try:
+                self._feed(b"")
+            finally:
+                self._is_reading = False
+        if self._has_more_input:
+            self.on_readable()
+
+    def on_writable(self) -> None:
+        """The kernel takes output again."""
+        if self._output and self.state != _CLOSED:
+            self._flush()
+
+    def on_timeout(self) -> None:
+        """The deadline of the current wait passed."""
+        if self.state == _EXCHANGE and self.timer != _WRITE:
+            # The wait ended when the request was whole; it is disarmed here because most requests are answered first.
+            self._disarm()
+        elif self.timer == _T_HEAD:
+            self.refuse(RequestTimedOut("the request head did not arrive in time"))
+        elif self.timer == _T_BODY:
+            self.refuse(RequestTimedOut("the request body stalled"))
+        else:
+            if self.timer == _WRITE:
+                self._engine.note_refusal("write-timeout", self.peer, "the client stopped reading its response")
+            self.close()
+
+    def drain(self) -> None:
+        """The worker is leaving: no request after the current one; idle clients get a short grace.
+
+        A request may be under way towards an idle connection right now, so it is not closed at once.
+        """
+        if self.state == _HEAD:
+            self._arm(_DRAIN)
+
+    # --- input ---
+
+    @cython.cfunc
+    def _feed(self, data: bytes) -> None:
+        if self.state == _LINGERING:
+            self._lingered += len(data)
+            if self._lingered > _LINGER_BYTES:
+                self.close()
+            return
+        try:
+            if self.state == _BODY:
+                self._feed_body(data)
+                if self.state == _BODY:
+                    return
+            else:
+                self._input = self._input + data if self._input else data
+            self._advance()
+        except RequestRefused as refusal:
+            self.refuse(refusal)
+
+    @cython.cfunc
+    def _advance(self) -> None:
+        """Parses and hands over requests as long as whole ones are there."""
+        data: bytes
+        end: cython.Py_ssize_t
+        while self.state == _HEAD:
+            data = self._input
+            if not data:
+                break
+            end = data.find(b"\r\n\r\n", self._scanned)
+            if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
+                # RFC 9112 section 2.2: one empty line before a request line is tolerated.
+                self._skipped_line = True
+                self._input = data[2:]
+                self._scanned = 0
+                continue
+            if end < 0:
+                self._parser.check_incomplete(data)
+                self._scanned = max(0, len(data) - 3)
+                if self.timer != _T_HEAD:
+                    self._arm(_T_HEAD)
+                break
+            end += 4
+            request: Request = self._parser.parse(data, 0, end, self._is_trusted)
+            self._input = data[end:] if len(data) > end else b""
+            self._scanned = 0
+            self._skipped_line = False
+            if request.content_length == 0:
+                self._hand_over(request, None)
+            else:
+                self._expect_body(request)
+
+    @cython.cfunc
+    def _hand_over(self, request: Request, body: object) -> None:
+        self.state = _EXCHANGE
+        self.served += 1
+        self._request = None
+        self._engine.handle(Exchange(self, request, body, self._engine.now))
+
+    @cython.cfunc
+    def _expect_body(self, request: Request) -> None:
+        settings = self._engine.settings
+        decoder = None
+        length = None
+        if request.content_length == CHUNKED:
+            decoder = ChunkedDecoder(settings.limits.field_size or settings.limits.head, settings.limits.head)
+        else:
+            length = request.content_length
+        self._request = request
+        self._body = RequestBody(
+            length, decoder, settings.body_buffer, settings.limits.body, settings.temporary_directory
+        )
+        self.state = _BODY
+        self._arm(_T_BODY)
+        data = self._input
+        self._input = b""
+        if data:
+            self._feed_body(data)
+        elif request.expects_continue:
+            self.send(CONTINUE)
+
+    @cython.cfunc
+    def _feed_body(self, data: bytes) -> None:
+        body: RequestBody = self._body
+        self._input = body.feed(data)
+        if body.is_complete:
+            request = self._request
+            self._body = None
+            self._hand_over(request, body.open())
+        else:
+            self._arm(_T_BODY)
+
+    @cython.cfunc
+    def _on_end_of_stream(self) -> None:
+        if self.state == _BODY:
+            # The client may have closed its sending side only, and still read the answer.
+            self.refuse(TruncatedBody("the client closed before the end of the body"))
+        else:
+            self.close()
+
+    def refuse(self, refusal: RequestRefused) -> None:
+        """Answers a request that never reaches the application, and closes."""
+        engine = self._engine
+        engine.note_refusal(refusal.kind, self.peer, refusal.detail, refusal.status)
+        if self._body is not None:
+            self._body.discard()
+            self._body = None
+        self._request = None
+        self._input = b""
+        if self.state == _EXCHANGE:
+            engine.ended()
+        self._was_refused = True
+        self.state = _EXCHANGE
+        self.send(render_refusal(refusal.status, refusal.reason, engine.response_tail()))
+        self.finish(False)
+
+    # --- output, called by the exchange ---
+
+    def send(self, data: bytes) -> None:
+        """Sends or queues `data`; drops it when the connection is gone."""
+        count: cython.Py_ssize_t
+        if self.state == _CLOSED or not data:
+            return
+        if self._output:
+            self._queue(data)
+            return
+        try:
+            count = transmit(self.fd, data, 0)
+        except OSError:
+            self.close()
+            return
+        if count != len(data):
+            self._queue(data[count:] if count > 0 else data)
+
+    def send_two(self, head: bytes, data: bytes) -> None:
+        """`send` for two pieces in one call to the kernel."""
+        count: cython.Py_ssize_t
+        if self.state == _CLOSED:
+            return
+        if self._output:
+            self._queue(head)
+            self._queue(data)
+            return
+        try:
+            count = transmit_two(self.fd, head, data)
+        except OSError:
+            self.close()
+            return
+        if count == len(head) + len(data):
+            return
+        count = max(count, 0)
+        if count < len(head):
+            self._queue(head[count:])
+            self._queue(data)
+        else:
+            self._queue(data[count - len(head) :])
+
+    def send_file(self, segment: FileSegment) -> None:
+        """Sends or queues a piece of a file; owns `segment` from now on."""
+        if self.state == _CLOSED:
+            segment.close()
+            return
+        if self._output is None:
+            self._output = self._new_output()
+        was_empty = not self._output
+        self._output.push_file(segment)
+        if was_empty and self._output:
+            self._engine.watch_writable(self)
+            self._flush()
+
+    @cython.cfunc
+    def _new_output(self) -> object:
+        settings = self._engine.settings
+        return OutputQueue(settings.output_buffer, settings.temporary_directory)
+
+    @cython.cfunc
+    def _queue(self, data: bytes) -> None:
+        if self._output is None:
+            self._output = self._new_output()
+        was_empty = not self._output
+        try:
+            self._output.push(data)
+        except OSError as error:
+            self._engine.note_refusal("spool", self.peer, f"cannot write the temporary file of a response: {error}")
+            self.close()
+            return
+        if was_empty:
+            self._engine.watch_writable(self)
+            self._arm(_WRITE)
+
+    @cython.cfunc
+    def _flush(self) -> None:
+        try:
+            may_take_more: cython.bint = self._output.flush(self.fd)
+        except OSError as error:
+            if error.errno not in _DISCONNECTS:
+                self._engine.note_refusal("send", self.peer, f"cannot send a response: {error}")
+            self.close()
+            return
+        if self._output:
+            self._arm(_WRITE)
+            if may_take_more:
+                self._engine.run_again(self)
+            return
+        self._output = None
+        if self.state == _SENDING:
+            self._end_of_output()
+        else:
+            self._disarm()
+
+    def wait_drained(self) -> None:
+        """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it stalls."""
+        timeout = self._engine.settings.write_timeout
+        poll = select.poll()
+        poll.register(self.fd, select.POLLOUT)
+        while self._output and self.state != _CLOSED:
+            self._engine.beat()
+            # Short waits keep the worker's heartbeat going while the client is slow.
+            waited = 0.0
+            while not poll.poll(1000):
+                waited += 1.0
+                self._engine.beat()
+                if timeout and waited >= timeout:
+                    self._engine.note_refusal("write-timeout", self.peer, "the client stopped reading its response")
+                    self.close()
+                    return
+            self._flush()
+
+    def finish(self, keep_alive: bool) -> None:
+        """Ends the response of the current exchange."""
+        if self.state != _EXCHANGE:
+            return
+        if not self._was_refused:
+            self._engine.ended()
+        self._closes_after_output = not keep_alive
+        if self._output:
+            self.state = _SENDING
+        else:
+            self._end_of_output()
+
+    @cython.cfunc
+    def _end_of_output(self) -> None:
+        """The last byte of a response was taken by the kernel."""
+        if self._closes_after_output:
+            self._close_gently()
+            return
+        self.state = _HEAD
+        self._arm(_DRAIN if self._engine.is_draining else _KEEP_ALIVE)
+        if not self._is_reading and (self._input or self._has_more_input):
+            self._engine.run_again(self)
+
+    def response_tail(self) -> str:
+        """The Date and Server fields of a response that begins now."""
+        return self._engine.response_tail()
+
+    # --- the end ---
+
+    @cython.cfunc
+    def _close_gently(self) -> None:
+        """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
+        if not (self._was_refused or self._input or self._has_more_input):
+            # Whole requests only: nothing unread is there to make the kernel reset the connection.
+            self.close()
+            return
+        try:
+            with socket.socket(fileno=os.dup(self.fd)) as twin:
+                twin.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._input = b""
+        self._has_more_input = True
+        self.state = _LINGERING
+        self._arm(_LINGER)
+        if not self._is_reading:
+            self._engine.run_again(self)
+
+    def close(self) -> None:
+        """Gives the descriptor and all buffers back."""
+        if self.state == _CLOSED:
+            return
+        if self.state == _EXCHANGE and not self._was_refused:
+            self._engine.ended()
+        self.state = _CLOSED
+        self._disarm()
+        if self._output is not None:
+            self._output.clear()
+            self._output = None
+        if self._body is not None:
+            self._body.discard()
+            self._body = None
+        self._request = None
+        self._input = b""
+        self._engine.forget(self)
+        os.close(self.fd)
+
+    # --- deadlines ---
+
+    @cython.cfunc
+    def _arm(self, kind: cython.int) -> None:
+        if self.timer != kind:
+            if self.timer != NO_TIMER:
+                self._timers[self.timer].disarm(self)
+            self.timer = kind
+        self._timers[kind].arm(self, self._engine.now)
+
+    @cython.cfunc
+    def _disarm(self) -> None:
+        if self.timer != NO_TIMER:
+            self._timers[self.timer].disarm(self)
+            self.timer = NO_TIMER

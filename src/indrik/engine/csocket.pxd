@@ -1,0 +1,30 @@
+# C declarations only: the calls that the compiled engine makes without the interpreter in between.
+from libc.stdint cimport uint16_t
+
+cdef extern from "sys/socket.h" nogil:
+    ssize_t recv(int fd, void *buffer, size_t length, int flags)
+    ssize_t send(int fd, const void *buffer, size_t length, int flags)
+    int MSG_DONTWAIT
+    int MSG_NOSIGNAL
+    ctypedef unsigned int socklen_t
+    int accept4(int fd, void *address, socklen_t *length, int flags)
+    int SOCK_NONBLOCK
+    int SOCK_CLOEXEC
+
+cdef extern from "sys/uio.h" nogil:
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    ssize_t writev(int fd, const iovec *parts, int count)
+
+cdef extern from "errno.h" nogil:
+    int errno
+    int EAGAIN
+    int EINTR
+
+cdef extern from "time.h" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int CLOCK_MONOTONIC
+    int clock_gettime(int clock, timespec *value)

@@ -1,0 +1,60 @@
+"""What the engine needs of the configuration, as one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from indrik.config import Config
+from indrik.protocol.limits import Limits
+
+
+def _bounded(value: int, most: int) -> int:
+    """Gunicorn's rule for its limits: 0 and what is beyond the greatest value mean that greatest value."""
+    return value if 0 < value < most else most
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Times in seconds (0: no limit), sizes in bytes. Field names are those of the settings."""
+
+    limits: Limits = field(default_factory=Limits)
+    keepalive: float = 2.0
+    first_byte_timeout: float = 30.0
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    write_timeout: float = 60.0
+    worker_connections: int = 1000
+    body_buffer: int = 262144
+    output_buffer: int = 1048576
+    output_spool: int = 1 << 30
+    temporary_directory: str | None = None
+
+    @classmethod
+    def from_config(cls, cfg: Config) -> EngineSettings:
+        """The engine's part of `cfg`."""
+        return cls(
+            limits=Limits(
+                line=_bounded(cfg.limit_request_line, 8190),
+                fields=_bounded(cfg.limit_request_fields, 32768),
+                field_size=cfg.limit_request_field_size or 8190,
+                head=cfg.limit_request_head or 65536,
+                body=cfg.limit_request_body,
+                header_map=cfg.header_map,
+                forwarder_names=frozenset(name.upper() for name in cfg.forwarder_headers),
+                permit_obsolete_folding=cfg.permit_obsolete_folding,
+                permit_space_before_colon=cfg.strip_header_spaces,
+                permit_unconventional_method=cfg.permit_unconventional_http_method,
+                permit_unconventional_version=cfg.permit_unconventional_http_version,
+                casefold_method=cfg.casefold_http_method,
+            ),
+            keepalive=cfg.keepalive,
+            first_byte_timeout=cfg.first_byte_timeout,
+            header_timeout=cfg.header_timeout,
+            body_timeout=cfg.body_timeout,
+            write_timeout=cfg.write_timeout,
+            worker_connections=cfg.worker_connections,
+            body_buffer=cfg.body_buffer,
+            output_buffer=cfg.output_buffer,
+            output_spool=cfg.output_spool,
+            temporary_directory=cfg.tmp_upload_dir,
+        )

@@ -1,0 +1,121 @@
+"""The system calls of the hot path on plain descriptors: C calls when compiled, `os` functions when not.
+
+Nothing here waits: the descriptors are non-blocking, and what cannot be done now is said by a return value, because
+raising an exception for it would cost more than the call. The GIL is kept: no call here can block.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
+    from cython.cimports.indrik.engine.csocket import (
+        CLOCK_MONOTONIC,
+        EAGAIN,
+        EINTR,
+        MSG_DONTWAIT,
+        MSG_NOSIGNAL,
+        clock_gettime,
+        errno,
+        iovec,
+        recv,
+        send,
+        timespec,
+        writev,
+    )
+
+#: Whether the hot modules run as compiled code.
+COMPILED: bool = cython.compiled
+
+#: Bytes asked for at once: a pipe-full of a fast sender, and small enough to stay in the second-level cache.
+RECEIVE_SIZE = 65536
+
+#: `transmit` and `transmit_two` answer this when the peer's window is full.
+WOULD_BLOCK = -1
+
+# One buffer serves every receive: it is only used while the GIL is held, between the call and the copy.
+_buffer = bytearray(RECEIVE_SIZE)
+
+
+@cython.ccall
+def receive(fd: cython.int) -> bytes | None:
+    """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if nothing is there.
+
+    Raises `OSError` when the connection broke.
+    """
+    if cython.compiled:
+        into: cython.p_char = _buffer
+        while True:
+            count: cython.Py_ssize_t = recv(fd, into, RECEIVE_SIZE, MSG_DONTWAIT)
+            if count >= 0:
+                return PyBytes_FromStringAndSize(into, count)
+            code: cython.int = errno
+            if code == EAGAIN:
+                return None
+            if code != EINTR:
+                raise OSError(code, os.strerror(code))
+    try:
+        return os.read(fd, RECEIVE_SIZE)
+    except BlockingIOError:
+        return None
+
+
+@cython.ccall
+def transmit(fd: cython.int, data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """How many bytes of `data[start:]` the kernel took, or `WOULD_BLOCK`. Raises `OSError` when the connection broke."""
+    if cython.compiled:
+        if start < 0 or start > len(data):
+            raise IndexError("transmit outside of the data")
+        base: cython.p_char = data
+        while True:
+            count: cython.Py_ssize_t = send(fd, base + start, len(data) - start, MSG_DONTWAIT | MSG_NOSIGNAL)
+            if count >= 0:
+                return count
+            code: cython.int = errno
+            if code == EAGAIN:
+                return WOULD_BLOCK
+            if code != EINTR:
+                raise OSError(code, os.strerror(code))
+    try:
+        return os.write(fd, memoryview(data)[start:] if start else data)
+    except BlockingIOError:
+        return WOULD_BLOCK
+
+
+@cython.ccall
+def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize_t:
+    """Like `transmit` for a head and a body in one call, so that they leave in one segment where they fit."""
+    if cython.compiled:
+        parts: iovec[2]
+        parts[0].iov_base = cython.cast(cython.p_char, first)
+        parts[0].iov_len = len(first)
+        parts[1].iov_base = cython.cast(cython.p_char, second)
+        parts[1].iov_len = len(second)
+        while True:
+            # SIGPIPE is ignored in every Python process, so writev needs no MSG_NOSIGNAL.
+            count: cython.Py_ssize_t = writev(fd, parts, 2)
+            if count >= 0:
+                return count
+            code: cython.int = errno
+            if code == EAGAIN:
+                return WOULD_BLOCK
+            if code != EINTR:
+                raise OSError(code, os.strerror(code))
+    try:
+        return os.writev(fd, (first, second))
+    except BlockingIOError:
+        return WOULD_BLOCK
+
+
+@cython.ccall
+def monotonic() -> cython.double:
+    """Seconds of CLOCK_MONOTONIC, the clock of every deadline and of the scoreboard."""
+    if cython.compiled:
+        now: timespec
+        clock_gettime(CLOCK_MONOTONIC, cython.address(now))
+        return now.tv_sec + now.tv_nsec * 1e-9
+    return time.monotonic()

@@ -1,0 +1,175 @@
+"""Builds the WSGI environ: a prepared template for each listener, and what the request adds to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+from urllib.parse import unquote_to_bytes
+
+import cython
+
+from indrik.engine.exchange import Exchange
+from indrik.errors import ConfigError
+from indrik.gateway.file_wrapper import FileWrapper
+from indrik.net.listeners import Listener
+from indrik.protocol.refusals import InvalidScheme
+from indrik.protocol.request import Request
+
+
+@dataclass(frozen=True)
+class EnvironSettings:
+    """What the environ says besides the request.
+
+    script_name: the default SCRIPT_NAME. secure_scheme_headers: upper-case field name to the value that means https.
+    """
+
+    software: str
+    errors: TextIO
+    multithread: bool
+    multiprocess: bool
+    script_name: str = ""
+    secure_scheme_headers: dict[str, str] = field(default_factory=dict)
+
+
+@cython.cclass
+class EnvironBuilder:
+    """Makes environs for one worker."""
+
+    _settings: object
+    _templates: dict
+    _schemes: list
+    _script_name: str
+
+    def __init__(self, settings: EnvironSettings) -> None:
+        self._settings = settings
+        self._templates = {}
+        self._schemes = [
+            ("HTTP_" + name.upper().replace("-", "_"), value) for name, value in settings.secure_scheme_headers.items()
+        ]
+        self._script_name = settings.script_name
+
+    @cython.cfunc
+    def _template(self, listener: Listener) -> dict:
+        settings = self._settings
+        template: dict[str, Any] = {
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": listener.scheme,
+            "wsgi.errors": settings.errors,
+            "wsgi.multithread": settings.multithread,
+            "wsgi.multiprocess": settings.multiprocess,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            # The body is complete before the application is called, so reading to the end is safe.
+            "wsgi.input_terminated": True,
+            "SERVER_SOFTWARE": settings.software,
+            "SCRIPT_NAME": "",
+            "QUERY_STRING": "",
+            "REMOTE_ADDR": "",
+        }
+        if not isinstance(listener.address, str):
+            template["SERVER_NAME"] = listener.address[0]
+            template["SERVER_PORT"] = str(listener.address[1])
+        self._templates[listener] = template
+        return template
+
+    @cython.ccall
+    def build(self, exchange: Exchange) -> dict:
+        """The environ of `exchange`.
+
+        Raises `InvalidScheme` when a trusted proxy contradicts itself, `ConfigError` when the path does not begin with
+        the configured SCRIPT_NAME.
+        """
+        request: Request = exchange.request
+        listener = exchange.listener
+        template: dict = self._templates.get(listener)
+        if template is None:
+            template = self._template(listener)
+        environ: dict = template.copy()
+        path: str = request.path
+        names: list = request.names
+        values: list = request.values
+        record: tuple
+        index: cython.Py_ssize_t
+        count: cython.Py_ssize_t = len(names)
+        expected: cython.Py_ssize_t
+
+        if "%" in path:
+            path = unquote_to_bytes(path).decode("latin-1")
+        environ["REQUEST_METHOD"] = request.method
+        environ["RAW_URI"] = request.uri
+        environ["PATH_INFO"] = path
+        environ["QUERY_STRING"] = request.query
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.minor_version >= 1 else "HTTP/1.0"
+        peer = exchange.peer
+        if peer is not None:
+            environ["REMOTE_ADDR"] = peer[0]
+            environ["REMOTE_PORT"] = str(peer[1])
+        environ["wsgi.input"] = exchange.open_body()
+
+        expected = len(environ) + count
+        for index in range(count):
+            record = names[index]
+            environ[record[1]] = values[index]
+        if len(environ) != expected:
+            self._join_repeated(environ, names, values)
+        if self._script_name or "HTTP_SCRIPT_NAME" in environ:
+            self._split_path(environ, path)
+        if request.is_trusted and self._schemes:
+            self._set_scheme(environ)
+        if peer is None:
+            self._set_server(environ)
+        return environ
+
+    @cython.cfunc
+    def _join_repeated(self, environ: dict, names: list, values: list) -> None:
+        """A field sent more than once is one list (RFC 9110 section 5.3); Cookie joins with "; " (RFC 6265 section 5.4)."""
+        joined: dict[str, str] = {}
+        for record, value in zip(names, values, strict=True):
+            key = record[1]
+            known = joined.get(key)
+            if known is None:
+                joined[key] = value
+            else:
+                joined[key] = known + ("; " if key == "HTTP_COOKIE" else ",") + value
+        environ.update(joined)
+
+    @cython.cfunc
+    def _split_path(self, environ: dict, path: str) -> None:
+        # The parser lets the field through for trusted proxies only.
+        script_name: str = environ.pop("HTTP_SCRIPT_NAME", self._script_name)
+        if not script_name:
+            return
+        if not path.startswith(script_name):
+            raise ConfigError(f"the request path {path!r} does not begin with SCRIPT_NAME {script_name!r}")
+        environ["SCRIPT_NAME"] = script_name
+        environ["PATH_INFO"] = path[len(script_name) :]
+
+    @cython.cfunc
+    def _set_scheme(self, environ: dict) -> None:
+        said: set[bool] = set()
+        for key, secure in self._schemes:
+            value = environ.get(key)
+            if value is not None:
+                said.add(value == secure)
+        if len(said) == 2:
+            raise InvalidScheme("the proxy's scheme header fields contradict one another")
+        if said:
+            environ["wsgi.url_scheme"] = "https" if True in said else "http"
+
+    @cython.cfunc
+    def _set_server(self, environ: dict) -> None:
+        """A unix socket has no name and port; the client's Host is the best that is known."""
+        if "SERVER_NAME" in environ:
+            return
+        host: str = environ.get("HTTP_HOST", "")
+        name, colon, port = host.rpartition(":")
+        if not colon or "]" in port:
+            name, port = host, ""
+        environ["SERVER_NAME"] = name or "localhost"
+        environ["SERVER_PORT"] = port or ("443" if environ["wsgi.url_scheme"] == "https" else "80")
+
+
+def default_script_name() -> str:
+    """SCRIPT_NAME of the process's environment, as WSGI servers take it from there."""
+    return os.environ.get("SCRIPT_NAME", "")

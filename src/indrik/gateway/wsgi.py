@@ -1,0 +1,358 @@
+"""The WSGI gateway: calls the application and turns what it returns into exactly one response (PEP 3333)."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from types import TracebackType
+from typing import Any
+
+import cython
+
+from indrik.engine.exchange import Exchange
+from indrik.gateway.environ import EnvironBuilder
+from indrik.gateway.file_wrapper import FileWrapper
+from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
+from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, ResponseHead, render
+
+#: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
+_COPIED = 4096
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+
+class _ClientGone(Exception):
+    """The client left in the middle of a response; ends the iteration, never reaches the application."""
+
+
+@cython.freelist(32)
+@cython.cclass
+class Response:
+    """start_response of one request, and the state of its response.
+
+    Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent.
+    """
+
+    status = cython.declare(str, visibility="readonly")
+    headers = cython.declare(object, visibility="readonly")
+    sent = cython.declare(cython.longlong, visibility="readonly")
+    _gateway: object
+    _exchange: object
+    _head: object  # the ResponseHead once it was sent
+
+    def __init__(self, gateway: WSGIGateway, exchange: Exchange) -> None:
+        self.status = ""
+        self.headers = None
+        self.sent = 0
+        self._gateway = gateway
+        self._exchange = exchange
+        self._head = None
+
+    @property
+    def status_code(self) -> int:
+        """The status as a number, 0 before start_response."""
+        return int(self.status[:3]) if self.status else 0
+
+    @property
+    def response_length(self) -> int | None:
+        """The Content-Length that was sent, None for none."""
+        if self._head is None or self._head.content_length < 0:
+            return None
+        length: int = self._head.content_length
+        return length
+
+    @property
+    def headers_sent(self) -> bool:
+        """Whether the head has been sent, so that the status cannot be changed any more."""
+        return self._head is not None
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> Any:
+        """PEP 3333's start_response. Raises `InvalidResponse` when the rules are broken."""
+        if exc_info is not None:
+            try:
+                if self._head is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.headers is not None:
+            raise InvalidResponse("PEP 3333: start_response was called a second time without exc_info")
+        if type(status) is not str:
+            raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
+        if type(headers) is not list:
+            raise InvalidResponse(f"PEP 3333: the response headers must be a list, not {type(headers).__name__}")
+        self.status = status
+        self.headers = headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """PEP 3333's write(): sends `data` now."""
+        self._check(data)
+        if data:
+            self._write(data, UNKNOWN_LENGTH)
+        elif self._head is None:
+            self._start(UNKNOWN_LENGTH)
+            self._exchange.send(self._head.data)
+
+    @cython.cfunc
+    def _check(self, data: object) -> None:
+        if not isinstance(data, bytes):
+            raise InvalidResponse(f"PEP 3333: the body must be bytes, not {type(data).__name__}")
+        if self.headers is None:
+            raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
+
+    @cython.cfunc
+    def _start(self, length: cython.longlong) -> None:
+        """Renders the head; `length` is the body's length where it is known."""
+        exchange = self._exchange
+        request = exchange.request
+        head: ResponseHead = render(
+            self.status,
+            self.headers,
+            request.method == "HEAD",
+            request.minor_version,
+            exchange.keep_alive,
+            length,
+            exchange.response_tail(),
+        )
+        if head.dropped is not None:
+            self._gateway.note_dropped(head.dropped)
+        self._head = head
+
+    @cython.cfunc
+    def _write(self, data: bytes, length: cython.longlong) -> None:
+        """Sends one non-empty piece, with the head before it if that is still due."""
+        first: cython.bint = self._head is None
+        if first:
+            self._start(length)
+        head: ResponseHead = self._head
+        exchange = self._exchange
+        if not head.has_body:
+            if first:
+                exchange.send(head.data)
+            return
+        if head.content_length >= 0:
+            room: cython.longlong = head.content_length - self.sent
+            if len(data) > room:
+                self._gateway.note_too_long(exchange.request, head.content_length)
+                data = data[:room]
+                # What follows could be taken for the next response, so there is none on this connection.
+                self._overran()
+        self.sent += len(data)
+        if head.is_chunked:
+            data = frame_chunk(data)
+        if not first:
+            exchange.send(data)
+        elif len(data) <= _COPIED:
+            exchange.send(head.data + data)
+        else:
+            exchange.send_two(head.data, data)
+
+    @cython.cfunc
+    def _overran(self) -> None:
+        self._exchange.forbid_keep_alive()
+
+    @cython.cfunc
+    def send_result(self, result: object) -> None:
+        """Sends everything that the application returned."""
+        item: object
+        if type(result) is list or type(result) is tuple:
+            if len(result) == 1:
+                item = result[0]
+                self._check(item)
+                if item:
+                    self._write(item, len(item))
+            else:
+                self._send_sequence(result)
+        elif type(result) is FileWrapper and self._gateway.uses_sendfile and self._send_file(result):
+            pass
+        else:
+            self._send_iterable(result)
+        self._end()
+
+    @cython.cfunc
+    def _send_sequence(self, items: object) -> None:
+        length: cython.longlong = 0
+        for item in items:
+            self._check(item)
+            length += len(item)
+        for item in items:
+            if item:
+                self._write(item, length)
+
+    @cython.cfunc
+    def _send_iterable(self, result: object) -> None:
+        exchange = self._exchange
+        for item in result:
+            self._check(item)
+            if item:
+                self._write(item, UNKNOWN_LENGTH)
+                if not self._head.has_body:
+                    return
+            if exchange.is_disconnected:
+                raise _ClientGone
+            if exchange.is_congested:
+                exchange.wait_drained()
+
+    @cython.cfunc
+    def _send_file(self, wrapper: FileWrapper) -> cython.bint:
+        """Hands the file over to the engine; False when it has to be read instead."""
+        found = wrapper.as_file()
+        if found is None or self._head is not None:
+            return False
+        if self.headers is None:
+            raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
+        fd, position, count = found
+        self._start(count)
+        head: ResponseHead = self._head
+        exchange = self._exchange
+        exchange.send(head.data)
+        if head.has_body:
+            if head.content_length >= 0:
+                count = min(count, head.content_length)
+            # The application closes its file as soon as it returns; the engine may need it for much longer.
+            exchange.send_file(os.dup(fd), position, count)
+            self.sent = count
+        return True
+
+    @cython.cfunc
+    def _end(self) -> None:
+        """The application has given everything."""
+        exchange = self._exchange
+        if self._head is None:
+            if self.headers is None:
+                raise InvalidResponse("PEP 3333: the application returned without calling start_response")
+            self._start(0)
+            exchange.send(self._head.data)
+        head: ResponseHead = self._head
+        if head.has_body:
+            if head.is_chunked:
+                exchange.send(LAST_CHUNK)
+            elif head.content_length > self.sent:
+                self._gateway.note_too_short(exchange.request, head.content_length, self.sent)
+                exchange.abort()
+                return
+        exchange.finish(head.keep_alive)
+
+    def fail(self) -> None:
+        """The application raised: a 500 if nothing was sent yet, else a connection cut short."""
+        exchange = self._exchange
+        if self._head is not None:
+            exchange.abort()
+            return
+        body = b"500 Internal Server Error: The application failed; the reason is in the server's log.\n"
+        self.status = "500 Internal Server Error"
+        self.headers = [("Content-Type", "text/plain; charset=utf-8")]
+        self._write(body, len(body))
+        head: ResponseHead = self._head
+        exchange.finish(head.keep_alive)
+
+
+@cython.cclass
+class WSGIGateway:
+    """Serves exchanges with one WSGI application.
+
+    log: the worker's logger. before: called with the request before the application, None for nothing; after: called
+    with request, environ and response behind it. uses_sendfile: whether file wrappers go by sendfile(2).
+    """
+
+    uses_sendfile = cython.declare(cython.bint, visibility="readonly")
+    _application: object
+    _environs: EnvironBuilder
+    _log: object
+    _before: object
+    _after: object
+    _slot: object
+    _dropped: set
+
+    def __init__(
+        self,
+        application: Any,
+        environs: EnvironBuilder,
+        log: Any,
+        slot: Any,
+        uses_sendfile: bool = True,
+        before: Any = None,
+        after: Any = None,
+    ) -> None:
+        self._application = application
+        self._environs = environs
+        self._log = log
+        self._slot = slot
+        self.uses_sendfile = uses_sendfile
+        self._before = before
+        self._after = after
+        self._dropped = set()
+
+    @cython.ccall
+    def serve(self, exchange: Exchange) -> None:
+        """Answers `exchange`. Never raises an `Exception`; `SystemExit` and its like pass through."""
+        response: Response = Response(self, exchange)
+        environ: object = None
+        result: object
+        try:
+            if self._before is not None:
+                self._before(exchange.request)
+            environ = self._environs.build(exchange)
+            result = self._application(environ, response)
+            try:
+                response.send_result(result)
+            finally:
+                if type(result) is not list and type(result) is not tuple:
+                    close = getattr(result, "close", None)
+                    if close is not None:
+                        close()
+        except RequestRefused as refusal:
+            exchange.refuse(refusal)
+        except _ClientGone:
+            self._log.debug("the client of %r left before the end of its response", exchange.request.line)
+        except Exception as error:
+            self._failed(exchange, response, error)
+        exchange.close_body()
+        if self._after is not None:
+            self._after(exchange.request, environ, response)
+        if self._log.access_enabled:
+            self._log.access(
+                response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
+            )
+
+    @cython.cfunc
+    def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
+        self._slot.count_error()
+        if isinstance(error, InvalidResponse):
+            self._log.error("the application broke a rule while answering %r: %s", exchange.request.line, error)
+            self._log.debug("where it did", exc_info=True)
+        else:
+            self._log.exception("the application failed while answering %r", exchange.request.line)
+        try:
+            response.fail()
+        except Exception:
+            self._log.exception("cannot answer %r", exchange.request.line)
+            exchange.abort()
+
+    def note_dropped(self, names: list[str]) -> None:
+        """Warns, once a name, of a hop-by-hop field that was not sent (PEP 3333: they are the server's)."""
+        for name in names:
+            if name.lower() not in self._dropped:
+                self._dropped.add(name.lower())
+                self._log.warning(
+                    "the application set the hop-by-hop header %r, which PEP 3333 leaves to the server; it is not sent",
+                    name,
+                )
+
+    def note_too_long(self, request: Any, length: int) -> None:
+        """Names an application that sends more than it announced."""
+        self._log.error(
+            "the application sent more than its Content-Length of %d bytes while answering %r; the rest is dropped",
+            length,
+            request.line,
+        )
+
+    def note_too_short(self, request: Any, length: int, sent: int) -> None:
+        """Names an application that sends less than it announced."""
+        self._log.error(
+            "the application sent %d bytes of its Content-Length of %d while answering %r; the connection is closed",
+            sent,
+            length,
+            request.line,
+        )

@@ -1,0 +1,122 @@
+"""What a request is refused with: one class a refusal, status and public reason as class attributes.
+
+The public reason is sent to the client, so it never quotes the request; `detail` is for the log only.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from indrik.errors import IndrikError
+
+
+class RequestRefused(IndrikError):
+    """The peer is at fault: the request is answered with `status` and the connection is closed.
+
+    `detail` is one line for the error log; it may hold octets of the request and is escaped by the log.
+    """
+
+    status: ClassVar[str] = "400 Bad Request"
+    reason: ClassVar[str] = "The request is malformed."
+    kind: ClassVar[str] = "bad-request"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidRequestLine(RequestRefused):
+    reason = "The request line is malformed."
+    kind = "request-line"
+
+
+class InvalidTarget(RequestRefused):
+    reason = "The request target is malformed."
+    kind = "target"
+
+
+class InvalidMethod(RequestRefused):
+    reason = "The method is not a valid token."
+    kind = "method"
+
+
+class InvalidField(RequestRefused):
+    reason = "A header field is malformed."
+    kind = "field"
+
+
+class InvalidHost(RequestRefused):
+    reason = "Exactly one valid Host header field is required."
+    kind = "host"
+
+
+class InvalidFraming(RequestRefused):
+    """The length of the body is stated wrongly or twice (RFC 9112 section 6.3): a smuggling risk."""
+
+    reason = "The length of the request body is ambiguous."
+    kind = "framing"
+
+
+class InvalidChunk(RequestRefused):
+    reason = "The chunked request body is malformed."
+    kind = "chunk"
+
+
+class InvalidScheme(RequestRefused):
+    """Header fields of a trusted proxy contradict one another about the scheme."""
+
+    reason = "The forwarded scheme is contradictory."
+    kind = "scheme"
+
+
+class TruncatedBody(RequestRefused):
+    reason = "The request body ended before its announced length."
+    kind = "truncated"
+
+
+class RequestTimedOut(RequestRefused):
+    """RFC 9110 section 15.5.9."""
+
+    status = "408 Request Timeout"
+    reason = "The request did not arrive in time."
+    kind = "timeout"
+
+
+class ContentTooLarge(RequestRefused):
+    status = "413 Content Too Large"
+    reason = "The request body is larger than this server accepts."
+    kind = "body-size"
+
+
+class TargetTooLong(RequestRefused):
+    status = "414 URI Too Long"
+    reason = "The request line is longer than this server accepts."
+    kind = "line-size"
+
+
+class ExpectationFailed(RequestRefused):
+    status = "417 Expectation Failed"
+    reason = "Only the expectation 100-continue is supported."
+    kind = "expect"
+
+
+class FieldsTooLarge(RequestRefused):
+    """RFC 6585 section 5."""
+
+    status = "431 Request Header Fields Too Large"
+    reason = "The header fields are larger or more than this server accepts."
+    kind = "fields-size"
+
+
+class UnknownCoding(RequestRefused):
+    """RFC 9112 section 6.1: a transfer coding that is not understood."""
+
+    status = "501 Not Implemented"
+    reason = "Only the transfer coding chunked is supported."
+    kind = "coding"
+
+
+class UnsupportedVersion(RequestRefused):
+    status = "505 HTTP Version Not Supported"
+    reason = "Only HTTP/1.0 and HTTP/1.1 are supported."
+    kind = "version"

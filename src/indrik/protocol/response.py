@@ -1,0 +1,242 @@
+"""Renders a response head once, with exactly one framing (RFC 9112 section 6, RFC 9110 sections 6 and 8.6).
+
+What the application gives is validated here, so nothing it passes on can split a response. Violations are
+`InvalidResponse`: the application is at fault, not the client.
+"""
+
+from __future__ import annotations
+
+import re
+
+import cython
+
+from indrik.errors import IndrikError
+from indrik.protocol.octets import is_token
+
+#: `render` is told this where the length of the body is not known.
+UNKNOWN_LENGTH = -1
+
+_STATUS = re.compile(r"([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")
+_VALUE = re.compile(r"[\t \x21-\x7e\x80-\xff]*")
+
+#: Validated statuses and field names kept; applications use few, and a runaway one must not grow the table.
+_KEPT = 1024
+
+_ORDINARY, _CONTENT_LENGTH, _CONNECTION, _DATE, _SERVER, _HOP_BY_HOP, _UPGRADE = range(7)
+
+_MEANINGS = {
+    "content-length": _CONTENT_LENGTH,
+    "connection": _CONNECTION,
+    "date": _DATE,
+    "server": _SERVER,
+    "keep-alive": _HOP_BY_HOP,
+    "proxy-connection": _HOP_BY_HOP,
+    "te": _HOP_BY_HOP,
+    "trailer": _HOP_BY_HOP,
+    "transfer-encoding": _HOP_BY_HOP,
+    "upgrade": _UPGRADE,
+}
+
+_names: dict[str, tuple[str, int]] = {}
+_statuses: dict[str, tuple[str, int]] = {}
+
+
+class InvalidResponse(IndrikError):
+    """The application gave something that may not be sent; the message names the rule."""
+
+
+@cython.freelist(32)
+@cython.cclass
+class ResponseHead:
+    """A rendered head and how the body behind it is framed.
+
+    data: the bytes for the wire.
+    has_body: False where no body octet may follow (HEAD, 204, 304).
+    is_chunked: the body goes out in the chunked coding.
+    content_length: bytes that the body must have, or `UNKNOWN_LENGTH`.
+    keep_alive: whether the connection may be used again afterwards.
+    dropped: hop-by-hop fields that were left out (PEP 3333 forbids them to applications).
+    """
+
+    data = cython.declare(bytes, visibility="readonly")
+    has_body = cython.declare(cython.bint, visibility="readonly")
+    is_chunked = cython.declare(cython.bint, visibility="readonly")
+    content_length = cython.declare(cython.longlong, visibility="readonly")
+    keep_alive = cython.declare(cython.bint, visibility="readonly")
+    dropped = cython.declare(object, visibility="readonly")
+
+
+def _status(status: str) -> tuple[str, int]:
+    if not isinstance(status, str):
+        raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
+    found = _STATUS.fullmatch(status)
+    if found is None:
+        # A missing reason is common and harmless; RFC 9112 section 4 lets it be empty but wants the space.
+        if re.fullmatch(r"[1-9][0-9]{2}", status):
+            status += " "
+        else:
+            raise InvalidResponse(f"PEP 3333: the status {status[:80]!r} is not a 3-digit code, a space and a reason")
+    code = int(status[:3])
+    if code < 200:
+        raise InvalidResponse(f"the status {status!r} is interim; a final response is needed")
+    known = (f"HTTP/1.1 {status}\r\n", code)
+    if len(_statuses) < _KEPT:
+        _statuses[status] = known
+    return known
+
+
+def _name(name: str) -> tuple[str, int]:
+    if not isinstance(name, str):
+        raise InvalidResponse(f"PEP 3333: a header name must be a str, not {type(name).__name__}")
+    if not is_token(name):
+        raise InvalidResponse(f"RFC 9110 section 5.1: {name[:80]!r} is not a header field name")
+    known = (f"{name}: ", _MEANINGS.get(name.lower(), _ORDINARY))
+    if len(_names) < _KEPT:
+        _names[name] = known
+    return known
+
+
+def _check_value(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidResponse(f"PEP 3333: the value of {name!r} must be a str, not {type(value).__name__}")
+    if not _VALUE.fullmatch(value):
+        raise InvalidResponse(
+            f"RFC 9110 section 5.5: the value of {name!r} holds a control or non-latin-1 character: {value[:80]!r}"
+        )
+
+
+@cython.ccall
+def render(
+    status: str,
+    headers: list,
+    head_only: cython.bint,
+    minor_version: cython.int,
+    keep_alive: cython.bint,
+    length: cython.longlong,
+    tail: str,
+) -> ResponseHead:
+    """The head of a final response.
+
+    `status` and `headers` are the application's, not validated yet. `head_only`: the request was HEAD.
+    `minor_version` and `keep_alive` are the request's. `length` is the body's length in bytes if it is known,
+    else `UNKNOWN_LENGTH`; a Content-Length of the application goes before it.
+    `tail` holds the Server and Date fields, each with its CRLF, Date first.
+    Raises `InvalidResponse`.
+    """
+    parts: list = []
+    known: tuple
+    meaning: cython.int
+    code: cython.int
+    declared: cython.longlong = -1
+    has_date: cython.bint = False
+    has_server: cython.bint = False
+    head: ResponseHead = ResponseHead()
+
+    known = _statuses.get(status) or _status(status)
+    parts.append(known[0])
+    code = known[1]
+    for pair in headers:
+        name, value = pair
+        known = _names.get(name)
+        if known is None:
+            known = _name(name)
+        # Printable strings hold no control character; what is not printable may still be a tab or obs-text.
+        if type(value) is not str or not value.isascii() or not value.isprintable():
+            _check_value(name, value)
+        meaning = known[1]
+        if meaning != _ORDINARY:
+            if meaning == _CONTENT_LENGTH:
+                if declared >= 0:
+                    raise InvalidResponse("RFC 9110 section 8.6: the application set Content-Length twice")
+                declared = _content_length(value)
+                continue
+            if meaning == _DATE:
+                if has_date:
+                    continue
+                has_date = True
+            elif meaning == _SERVER:
+                if has_server:
+                    continue
+                has_server = True
+            else:
+                if meaning == _CONNECTION:
+                    if "close" in value.lower():
+                        keep_alive = False
+                        continue
+                    if value.lower() == "keep-alive":
+                        continue
+                head.dropped = [*(head.dropped or ()), name]
+                continue
+        parts.append(known[0])
+        parts.append(value)
+        parts.append("\r\n")
+
+    head.has_body = not head_only
+    head.is_chunked = False
+    if code == 204 or code == 304:
+        head.has_body = False
+        if code == 304 and declared >= 0:
+            parts.append(f"Content-Length: {declared}\r\n")
+    elif declared >= 0:
+        parts.append(f"Content-Length: {declared}\r\n")
+    elif head_only:
+        # A HEAD response may leave the length out; inventing one from an empty body would lie.
+        if length > 0:
+            parts.append(f"Content-Length: {length}\r\n")
+    elif length >= 0:
+        parts.append(f"Content-Length: {length}\r\n")
+        declared = length
+    elif minor_version >= 1:
+        head.is_chunked = True
+        parts.append("Transfer-Encoding: chunked\r\n")
+    else:
+        keep_alive = False
+    if not keep_alive:
+        parts.append("Connection: close\r\n")
+    elif minor_version == 0:
+        parts.append("Connection: keep-alive\r\n")
+    if has_date or has_server:
+        date, server = tail.split("\r\n")[:2]
+        if not has_date:
+            parts.append(date + "\r\n")
+        if not has_server:
+            parts.append(server + "\r\n")
+    else:
+        parts.append(tail)
+    parts.append("\r\n")
+    head.data = "".join(parts).encode("latin-1")
+    head.content_length = declared
+    head.keep_alive = keep_alive
+    return head
+
+
+def _content_length(value: str) -> int:
+    text = value.strip(" ")
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidResponse(f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number")
+    return int(text)
+
+
+def render_refusal(status: str, reason: str, tail: str) -> bytes:
+    """A whole response that closes the connection, for a request that never reached the application."""
+    body = f"{status}: {reason}\n".encode("latin-1")
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        f"Connection: close\r\n{tail}\r\n"
+    ).encode("latin-1") + body
+
+
+#: The interim response of RFC 9110 section 15.2.1.
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def render_early_hints(headers: list[tuple[str, str]]) -> bytes:
+    """A 103 interim response (RFC 8297). Raises `InvalidResponse`."""
+    parts = ["HTTP/1.1 103 Early Hints\r\n"]
+    for name, value in headers:
+        prefix, meaning = _names.get(name) or _name(name)
+        _check_value(name, value)
+        if meaning == _ORDINARY:
+            parts.append(f"{prefix}{value}\r\n")
+    parts.append("\r\n")
+    return "".join(parts).encode("latin-1")

@@ -1,0 +1,158 @@
+"""The sync kind: the engine's own loop, the application called inline, one request at a time."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import time
+from typing import Any
+
+from indrik import __version__
+from indrik.engine.exchange import Exchange
+from indrik.engine.loop import Engine
+from indrik.engine.settings import EngineSettings
+from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
+from indrik.gateway.errors_stream import ErrorsStream
+from indrik.gateway.wsgi import WSGIGateway
+from indrik.log import RefusalLog
+from indrik.scoreboard import Scoreboard, Slot, State
+from indrik.workers.base import Worker
+
+#: Trust decisions kept, one a client address.
+_PEERS_KEPT = 4096
+
+
+class SyncWorker(Worker):
+    """One thread that polls, parses, calls the application and sends.
+
+    A slow client holds a connection and nothing else: the application is called when the request is whole, and what
+    the client does not read is buffered.
+    """
+
+    def run(self) -> None:
+        slot = self.slot or Scoreboard(1).slots[0]
+        refusals = RefusalLog(self.log)
+        gateway = self._gateway(slot)
+        engine = Engine(
+            EngineSettings.from_config(self.cfg),
+            _Handler(self, gateway),
+            slot,
+            _Trust(self.cfg),
+            lambda kind, peer, detail, status: refusals.refused(kind, peer, f"{detail}: {status}" if status else detail),
+        )
+        engine.watch(self.wakeup_fd, self._empty_wakeup)
+        engine.listen(self.sockets)
+        try:
+            while self.alive:
+                engine.turn(self._wait())
+                refusals.flush()
+                if self.is_orphaned:
+                    self.log.info("Parent changed, shutting down: %s", self)
+                    self.alive = False
+            self._drain(engine, slot)
+        finally:
+            refusals.flush(final=True)
+            engine.close()
+
+    def _wait(self) -> float:
+        """Seconds that a turn may wait: short enough for the heartbeat and for noticing that the master is gone."""
+        return min(1.0, self.timeout) if self.timeout else 1.0
+
+    def _drain(self, engine: Engine, slot: Slot) -> None:
+        slot.state = State.DRAINING
+        give_up_at = time.monotonic() + self.drain_timeout
+        if self.must_drain_backlog:
+            engine.accept_backlog()
+        engine.stop_listening()
+        for listener in self.sockets:
+            listener.close(unlink=False)
+        engine.drain()
+        while engine.open_connections and (left := give_up_at - time.monotonic()) > 0:
+            engine.turn(min(left, self._wait()))
+        if engine.open_connections:
+            self.log.warning(
+                "%d connections were still open after graceful_timeout (%s s) and are cut",
+                engine.open_connections,
+                self.cfg.graceful_timeout,
+            )
+
+    def _gateway(self, slot: Slot) -> WSGIGateway:
+        cfg = self.cfg
+        environs = EnvironBuilder(
+            EnvironSettings(
+                software=f"indrik/{__version__}",
+                errors=ErrorsStream(self.log),
+                multithread=False,
+                multiprocess=cfg.workers > 1,
+                script_name=default_script_name(),
+                secure_scheme_headers=cfg.secure_scheme_headers,
+            )
+        )
+        return WSGIGateway(
+            self.wsgi,
+            environs,
+            self.log,
+            slot,
+            uses_sendfile=cfg.sendfile,
+            before=self._before_hook(),
+            after=self._after_hook(),
+        )
+
+    def _before_hook(self) -> Any:
+        hook = self.cfg.pre_request
+        if self.cfg.settings["pre_request"].is_default:
+            return None
+        return lambda request: hook(self, request)
+
+    def _after_hook(self) -> Any:
+        hook = self.cfg.post_request
+        if self.cfg.settings["post_request"].is_default:
+            return None
+
+        def after(request: Any, environ: Any, response: Any) -> None:
+            try:
+                hook(self, request, environ, response)
+            except Exception:
+                self.log.exception("Exception in post_request hook")
+
+        return after
+
+    def _empty_wakeup(self) -> None:
+        try:
+            while os.read(self.wakeup_fd, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+
+class _Handler:
+    """Calls the application inline."""
+
+    def __init__(self, worker: SyncWorker, gateway: WSGIGateway) -> None:
+        self._worker = worker
+        self._serve = gateway.serve
+
+    def handle(self, exchange: Exchange) -> None:
+        self._serve(exchange)
+        self._worker.count_request()
+
+
+class _Trust:
+    """Whether a peer is a proxy of `forwarded_allow_ips`. A unix socket's peer always is, as in Gunicorn."""
+
+    def __init__(self, cfg: Any) -> None:
+        self._trusts_all = "*" in cfg.forwarded_allow_ips
+        self._networks = cfg.forwarded_allow_networks()
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, peer: tuple[str, int] | None) -> bool:
+        if peer is None or self._trusts_all:
+            return True
+        host = peer[0]
+        known = self._known.get(host)
+        if known is None:
+            address = ipaddress.ip_address(host.partition("%")[0])
+            known = any(address in network for network in self._networks)
+            if len(self._known) < _PEERS_KEPT:
+                self._known[host] = known
+        return known
