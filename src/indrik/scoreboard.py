@@ -97,6 +97,18 @@ class Recycle(enum.IntEnum):
     OWN_WISH = 2
 
 
+class Event(enum.IntEnum):
+    """What the master counts; the number is the word in its record."""
+
+    SPAWNED = 0
+    READY = 1
+    DIED = 2
+    FAILED_TO_BOOT = 3
+    TIMED_OUT = 4
+    RELOADED = 5
+    RELOAD_ABANDONED = 6
+
+
 class Totals(NamedTuple):
     """Counters of one worker, or summed over many."""
 
@@ -231,7 +243,7 @@ class Slot:
         return State(self._q[_STATE])
 
     @state.setter
-    def state(self, value: int) -> None:
+    def state(self, value: cython.ulonglong) -> None:
         self._q[_STATE] = value
 
     @property
@@ -250,7 +262,7 @@ class Slot:
         return self._f[_READY_AT]
 
     @ready_at.setter
-    def ready_at(self, value: float) -> None:
+    def ready_at(self, value: cython.double) -> None:
         self._f[_READY_AT] = value
 
     @property
@@ -276,7 +288,7 @@ class Slot:
         return self._q[_PID]
 
     @pid.setter
-    def pid(self, value: int) -> None:
+    def pid(self, value: cython.ulonglong) -> None:
         self._q[_PID] = value
 
     @property
@@ -295,7 +307,7 @@ class Slot:
         return Recycle(self._q[_WANTS_REPLACEMENT])
 
     @wants_replacement.setter
-    def wants_replacement(self, value: int) -> None:
+    def wants_replacement(self, value: cython.ulonglong) -> None:
         self._q[_WANTS_REPLACEMENT] = value
 
     @property
@@ -304,7 +316,7 @@ class Slot:
         return Order(self._q[_ORDER])
 
     @order.setter
-    def order(self, value: int) -> None:
+    def order(self, value: cython.ulonglong) -> None:
         self._q[_ORDER] = value
 
     def totals(self) -> Totals:
@@ -342,11 +354,15 @@ def bucket(seconds: cython.double) -> cython.int:
 
 
 class Scoreboard:
-    """`slots` places in one anonymous mapping that forked processes share. Master only, made before the first fork."""
+    """`slots` places in one anonymous mapping that forked processes share, and behind them the master's own record.
+
+    Master only, made before the first fork; a forked process may read all of it.
+    """
 
     def __init__(self, slots: int) -> None:
-        self._map = mmap.mmap(-1, slots * SLOT_BYTES)
+        self._map = mmap.mmap(-1, (slots + 1) * SLOT_BYTES)
         self.slots = [Slot(self._map, number) for number in range(slots)]
+        self._record = memoryview(self._map)[slots * SLOT_BYTES :].cast("Q")
         self._free = list(range(slots))
         #: Counters of the workers that are gone.
         self.folded = NO_TOTALS
@@ -369,6 +385,14 @@ class Scoreboard:
         number = slot.number
         position = sum(1 for free in self._free if free < number)
         self._free.insert(position, number)
+
+    def note(self, event: Event) -> None:
+        """Count one event of the master's."""
+        self._record[event] += 1
+
+    def count(self, event: Event) -> int:
+        """How often `event` has happened since the master started."""
+        return self._record[event]
 
     def total(self) -> Totals:
         """Counters of all workers, living and gone."""
