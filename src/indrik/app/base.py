@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from types import TracebackType
 from typing import Any, NoReturn
 
 from indrik.config import Config
-from indrik.config.command_line import environment_arguments, given
+from indrik.config.command_line import Parser, environment_arguments, given
 from indrik.config.files import find_default_file, read_module, read_python_file, read_toml, settings_in
 from indrik.config.resolved import current_directory
-from indrik.errors import AppImportError, AppModuleNotFoundError, ConfigError, ConfigFileError, IndrikError
+from indrik.errors import ConfigError, ConfigFileError, IndrikError
 
 
 class BaseApplication:
@@ -45,19 +46,19 @@ class BaseApplication:
             self.read_config()
         except Exception as error:
             fail(error)
-        for text in self.cfg.warnings:
-            print(f"Warning: {text}", file=sys.stderr)
 
     def read_config(self) -> None:
         self.load_default_config()
         self.load_config()
         self.cfg.validate()
+        for text in self.cfg.warnings:
+            print(f"Warning: {text}", file=sys.stderr)
 
     def load_default_config(self) -> None:
         """A `Config` that holds the defaults and what the environment says."""
         self.cfg = Config(self.usage, prog=self.prog)
 
-    def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
+    def init(self, parser: Parser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
         """Settings of a framework's own, which a configuration file and the command line override."""
         raise NotImplementedError
 
@@ -107,7 +108,7 @@ class BaseApplication:
         try:
             Arbiter(self).run()
         except (IndrikError, RuntimeError) as error:
-            fail(error)
+            fail(error, brief=True)
 
 
 class Application(BaseApplication):
@@ -127,7 +128,8 @@ class Application(BaseApplication):
         # Before the file is sought, so that its own imports see the directory.
         self.chdir()
         variable, words = environment_arguments()
-        env_args = self.cfg.parser().parse_args(words)
+        parser.origin = variable
+        env_args = parser.parse_args(words)
         named = args.config or env_args.config
         if named:
             self.load_config_from_file(named)
@@ -184,10 +186,13 @@ class Application(BaseApplication):
         """Load what the server would load, say what is wrong with it, and exit with status 0 or 1."""
         try:
             _ = self.cfg.worker_class, self.cfg.logger_class
+        except Exception as error:
+            fail(error)
+        try:
             self.wsgi()
         except Exception as error:
             print("Error while loading the application:", file=sys.stderr)
-            fail(error, quiet=(AppImportError, AppModuleNotFoundError, ConfigError))
+            fail(error)
         sys.exit(0)
 
     def run(self) -> None:
@@ -199,21 +204,31 @@ class Application(BaseApplication):
         super().run()
 
 
-def fail(error: Exception, quiet: tuple[type[Exception], ...] = (Exception,)) -> NoReturn:
+def fail(error: Exception, *, brief: bool = False) -> NoReturn:
     """Master only. Say what stopped the server, and exit with status 1.
 
-    Errors of the types in `quiet` are one line; the others, and what a configuration file raised, come with a
-    traceback, because they are in code that is the operator's own.
+    One line for an error of the server's own. What the operator's code raised (a configuration file, the
+    application, a subclass) comes with its traceback, unless `brief`.
     """
-    cause: BaseException | None = error.__cause__ if isinstance(error, ConfigFileError) else None
-    if cause is None and not isinstance(error, quiet):
-        cause = error
-    if cause is not None:
-        traceback.print_exception(type(cause), cause, cause.__traceback__)
-    if cause is not error:
+    raised: BaseException | None = None
+    if isinstance(error, ConfigFileError):
+        raised = error.__cause__
+    elif not isinstance(error, IndrikError) and not brief:
+        raised = error
+    if raised is not None:
+        traceback.print_exception(type(raised), raised, outside_indrik(raised.__traceback__))
+    if raised is not error:
         print(f"Error: {error}", file=sys.stderr)
     sys.stderr.flush()
     sys.exit(1)
+
+
+def outside_indrik(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is not in this package: there the operator's code begins."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(package):
+        trace = trace.tb_next
+    return trace
 
 
 __all__ = ["Application", "BaseApplication"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import Any
 
 from indrik.app.base import Application
 from indrik.app.loader import load_application
+from indrik.config.command_line import Parser
 from indrik.errors import ConfigError
 
 
@@ -15,7 +16,7 @@ class WSGIApplication(Application):
 
     app_uri: str | None = None
 
-    def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
+    def init(self, parser: Parser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
         self.app_uri = None
         if args:
             self.app_uri = args[0]
@@ -28,6 +29,8 @@ class WSGIApplication(Application):
         super().load_config()
         if self.app_uri is None:
             self.app_uri = self.cfg.wsgi_app
+            if self.app_uri is not None and self.cfg.settings["default_proc_name"].is_default:
+                self.cfg.set("default_proc_name", self.app_uri, "the application's name")
         if self.app_uri is None:
             raise ConfigError(
                 "no application was named: give one on the command line, as in 'indrik MODULE:NAME', "

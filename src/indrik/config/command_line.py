@@ -45,6 +45,8 @@ class Parser(ArgumentParser):
     foreign: dict[str, str]
     #: Flags that only indrik has: they must not make a prefix ambiguous that users of Gunicorn type.
     own: frozenset[str]
+    #: The environment variable the arguments are from, "" for the command line.
+    origin = ""
 
     def parse_args(  # type: ignore[override]  # one signature says what the overloads say
         self, args: Sequence[str] | None = None, namespace: Any = None
@@ -53,6 +55,9 @@ class Parser(ArgumentParser):
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self.explain(unknown)}")
         return parsed
+
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message} (in {self.origin})" if self.origin else message)
 
     def explain(self, unknown: Iterable[str]) -> str:
         for argument in unknown:

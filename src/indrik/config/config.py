@@ -7,11 +7,10 @@ import ipaddress
 import os
 import re
 import sys
-from argparse import ArgumentParser
 from typing import Any, TypeAlias
 
 from indrik.config.classes import check_class_name, load_class
-from indrik.config.command_line import build_parser, environment_arguments
+from indrik.config.command_line import Parser, build_parser, environment_arguments
 from indrik.config.names import NOT_OURS
 from indrik.config.nearest import did_you_mean
 from indrik.config.rows import ROWS
@@ -86,7 +85,7 @@ class Config:
         """What the operator should know although nothing is wrong enough to stop."""
         return [*self.notices, *(text for bound in self.settings.values() for text in bound.warnings)]
 
-    def parser(self) -> ArgumentParser:
+    def parser(self) -> Parser:
         """The command line's parser. Whatever is not given on it is None in its result."""
         return build_parser(ROWS, NOT_OURS, usage=self.usage, prog=self.prog)
 

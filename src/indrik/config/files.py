@@ -55,9 +55,7 @@ def read_python_file(path: str) -> dict[str, Any]:
     try:
         exec(code_of(path), module.__dict__)
     except Exception as error:
-        raise ConfigFileError(
-            f"configuration file {path!r} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise failure(f"configuration file {path!r}", error) from error
     return vars(module)
 
 
@@ -81,9 +79,14 @@ def read_module(name: str, *, fresh: bool = False) -> dict[str, Any]:
             sys.modules.pop(name, None)
         return vars(importlib.import_module(name))
     except Exception as error:
-        raise ConfigFileError(
-            f"configuration module {name!r} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise failure(f"configuration module {name!r}", error) from error
+
+
+def failure(what: str, error: Exception) -> ConfigFileError:
+    hint = ""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "gunicorn":
+        hint = " (Gunicorn is not installed; what is drop-in for it is under 'indrik', as indrik.log.Logger)"
+    return ConfigFileError(f"{what} failed: {type(error).__name__}: {error}{hint}")
 
 
 def read_toml(path: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indrik.config.kinds import Kind, RejectedValue, Text, TextList
+from indrik.config.kinds import Kind, RejectedValue, Text
+from indrik.config.lists import TextList
 
 
 def current_directory() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, Whole, WordsOf
+from indrik.config.kinds import Choice, Whole
+from indrik.config.lists import WordsOf
 from indrik.config.setting import Setting
 
 SECTION = "HTTP/2"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from indrik.config.kinds import Flag, Table, Text
+from indrik.config.kinds import Flag, Text
+from indrik.config.lists import Table
 from indrik.config.names import LOGGER_ALIASES
 from indrik.config.resolved import ClassName, StatsdAddress
 from indrik.config.setting import Setting

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from indrik.config.kinds import Assignments, FileMode, Flag, Text, TextList
+from indrik.config.kinds import FileMode, Flag, Text
+from indrik.config.lists import Assignments, TextList
 from indrik.config.resolved import Directory, Group, User, current_directory
 from indrik.config.setting import FromEnvironment, Setting
 

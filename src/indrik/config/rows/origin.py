@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Text, TextList, Whole
+from indrik.config.kinds import Text, Whole
+from indrik.config.lists import TextList
 from indrik.config.setting import FromEnvironment, Setting
 
 CONFIG_FILE = "Config File"

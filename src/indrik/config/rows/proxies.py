@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, Networks, OptionalChoice, Table, Text, Words
+from indrik.config.kinds import Choice, OptionalChoice, Text
+from indrik.config.lists import Networks, Table, Words
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Server Mechanics"

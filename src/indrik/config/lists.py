@@ -1,0 +1,124 @@
+"""Kinds of values with parts: lists of texts, words between commas, networks, tables."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from indrik.config.kinds import Kind, RejectedValue
+from indrik.config.nearest import did_you_mean
+
+
+class TextList(Kind):
+    """Several strings, kept in order; one plain string is a list of one. The flag can be given repeatedly."""
+
+    label = "list of texts"
+
+    def parse(self, value: Any) -> list[str]:
+        if not value:
+            return []
+        if isinstance(value, str):
+            value = [value]
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise RejectedValue(f"must be a list of texts, not {type(value).__name__}")
+        items = []
+        for item in value:
+            if not isinstance(item, str):
+                raise RejectedValue(f"must be a list of texts, but holds {item!r}")
+            items.append(self.parse_item(item.strip()))
+        return items
+
+    def parse_item(self, item: str) -> str:
+        return item
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["array", "string"], "items": {"type": "string"}}
+
+    def argument(self) -> dict[str, Any]:
+        return {"action": "append", "type": str}
+
+
+class Assignments(TextList):
+    """Several KEY=VALUE texts."""
+
+    label = "list of KEY=VALUE"
+
+    def parse_item(self, item: str) -> str:
+        if not item.partition("=")[1] or item.startswith("="):
+            raise RejectedValue(f"{item!r} must have the form KEY=VALUE")
+        return item
+
+
+class Words(Kind):
+    """Words between commas in one text, or a list of words."""
+
+    label = "words between commas, or a list"
+
+    def parse(self, value: Any) -> list[str]:
+        if not value:
+            return []
+        if isinstance(value, str):
+            value = value.split(",")
+        if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+            raise RejectedValue("must be words between commas, or a list of them")
+        return [self.parse_word(word.strip()) for word in value if word.strip()]
+
+    def parse_word(self, word: str) -> str:
+        return word
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "array"], "items": {"type": "string"}}
+
+
+@dataclass(frozen=True)
+class WordsOf(Words):
+    """Words between commas, each one of a few; at least one, none twice."""
+
+    words: tuple[str, ...]
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        return "words between commas, each one of " + ", ".join(self.words)
+
+    def parse(self, value: Any) -> list[str]:
+        words = super().parse(value)
+        if not words or len(set(words)) != len(words):
+            raise RejectedValue(f"must be {self.label}, none twice")
+        return words
+
+    def parse_word(self, word: str) -> str:
+        word = word.lower()
+        if word not in self.words:
+            hint = did_you_mean(word, self.words)
+            raise RejectedValue(f"{word!r} is not one of {', '.join(self.words)}{hint}")
+        return word
+
+
+class Networks(Words):
+    """IP addresses and networks; `*` means everyone. A network with host bits set is refused."""
+
+    label = "IP addresses or networks between commas; * for everyone"
+
+    def parse_word(self, word: str) -> str:
+        if word != "*":
+            try:
+                ipaddress.ip_network(word)
+            except ValueError as error:
+                raise RejectedValue(f"{error} (an IP address, a network such as 10.0.0.0/8, or *)") from None
+        return word
+
+
+class Table(Kind):
+    """A dict, copied so that a shared default never changes."""
+
+    label = "table (dict)"
+
+    def parse(self, value: Any) -> dict[Any, Any]:
+        if not isinstance(value, Mapping):
+            raise RejectedValue(f"must be a dict, not {type(value).__name__}")
+        return dict(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object"}
