@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .atoms import SafeAtoms
-from .logconfig import CONFIG_DEFAULTS
-from .logger import Logger
-from .refusals import RefusalLog
+from indrik.log.atoms import SafeAtoms
+from indrik.log.logconfig import CONFIG_DEFAULTS
+from indrik.log.logger import Logger
+from indrik.log.refusals import RefusalLog
 
 __all__ = ["CONFIG_DEFAULTS", "Logger", "RefusalLog", "SafeAtoms"]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ..errors import ConfigError
-from .atoms import Atom, Environ, find_atom
-from .escape import escape, escape_unquoted
+from indrik.errors import ConfigError
+from indrik.log.atoms import Atom, Environ, find_atom
+from indrik.log.escape import escape, escape_unquoted
 
 Line = Callable[[Any, Any, Any, Environ, timedelta], str]
 
@@ -58,8 +58,9 @@ class AccessFormat:
             self.unknown.append(key)
             atom = Atom(key, "no such atom", "-", _absent)
         try:
-            ("%" + match["how"]) % (0 if atom.number else "-",)
-        except (TypeError, ValueError) as error:
+            # Longer than one character and larger than any code point, so that %c cannot pass for some values only.
+            ("%" + match["how"]) % (2**40 if atom.number else "--",)
+        except (TypeError, ValueError, OverflowError) as error:
             what = "a number" if atom.number else f"text, written %({key})s"
             raise ConfigError(
                 f"access_log_format: column {match.start() + 1}: {match[0]!r}: {error}; this atom is {what}"
@@ -77,8 +78,8 @@ class AccessFormat:
         def line(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
             values = tuple([read(log, resp, req, environ, took) for read in reads])
             text = template % values
-            # One look at the whole line instead of one at each value: when it holds printable ASCII, no backslash
-            # and no quote beyond those of the format itself, then no value held anything to escape.
+            # One look at the whole line instead of one at each value: when it holds printable ASCII, no
+            # backslash, and no quote beyond those of the format itself, then no value held anything to escape.
             if (
                 plain
                 and text.isascii()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from .escape import escape, needs_escape
+from indrik.log.escape import escape, needs_escape
 
 
 class Clocked(Protocol):
@@ -197,7 +197,7 @@ def _environ_variable(name: str) -> Read:
 ATOMS: dict[str, Atom] = {
     atom.name: atom
     for atom in (
-        Atom("h", "address of the peer (empty for a unix socket: `-`)", "127.0.0.1", _remote_address),
+        Atom("h", "address of the peer, `-` for a unix socket", "127.0.0.1", _remote_address),
         Atom("l", "always `-`: the place of the RFC 1413 identity", "-", _identity),
         Atom("u", "user name of HTTP Basic credentials; a space is escaped too", "ada", _user, unquoted=True),
         Atom(
@@ -213,7 +213,7 @@ ATOMS: dict[str, Atom] = {
         Atom("b", "bytes of body sent, `-` when the response does not count them", "1024", _length),
         Atom("f", "Referer", "https://example.org/", _referer),
         Atom("a", "User-Agent", "curl/8.5.0", _user_agent),
-        Atom("T", "time taken in whole seconds (days count: it does not wrap)", "0", _seconds, number=True),
+        Atom("T", "time taken in whole seconds, days counted in", "0", _seconds, number=True),
         Atom("M", "time taken in milliseconds", "12", _milliseconds, number=True),
         Atom("D", "time taken in microseconds", "12034", _microseconds, number=True),
         Atom("L", "time taken in seconds, as a decimal", "0.012034", _decimal_seconds),

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from ..errors import ConfigError
-from .losses import LossReport
+from indrik.errors import ConfigError
+from indrik.log.losses import LossReport
 
 #: Handler classes that use nothing of a record but its formatted message, so the atoms need not travel with
 #: it.
@@ -73,7 +73,7 @@ class LogFile(OwnHandler, logging.FileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_open_now)
 
     def write_line(self, text: str) -> None:
-        data = f"{text}\n".encode()
+        data = f"{text}\n".encode("utf-8", "backslashreplace")
         self.acquire()
         try:
             if self.stream is None:  # closed by a logging configuration that was loaded since
@@ -88,6 +88,15 @@ class LogFile(OwnHandler, logging.FileHandler):
             self.losses.lost(error)
         finally:
             self.release()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Past the stream's buffer, which would keep lines of a full disk and split long ones."""
+        try:
+            text = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.write_line(text)
 
     def give_to(self, uid: int, gid: int) -> None:
         """Master only, as root: let the workers' user open the file again later. Devices and pipes keep their

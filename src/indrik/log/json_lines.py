@@ -11,7 +11,7 @@ from datetime import timedelta
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
-from .atoms import ATOMS, Environ, Read, microseconds, status_of
+from indrik.log.atoms import ATOMS, Environ, Read, microseconds, status_of
 
 #: The word that `access_log_format` holds to ask for this form.
 JSON_FORMAT = "json"

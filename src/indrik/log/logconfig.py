@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ConfigError
-from .handlers import all_loggers
-from .names import ACCESS, ERROR
+from indrik.errors import ConfigError
+from indrik.log.handlers import all_loggers
+from indrik.log.names import ACCESS, ERROR
 
 #: What a dictionary configuration starts from. Its top-level keys replace these, whole (as in Gunicorn).
 CONFIG_DEFAULTS: dict[str, Any] = {

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from ..errors import ConfigError
-from .access_format import AccessFormat, Line
-from .atoms import ATOMS, Environ, SafeAtoms, all_atoms
-from .capture import CAPTURE
-from .handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
-from .json_lines import JSON_FORMAT, json_line
-from .logconfig import apply_logconfig, is_configured, restored_on_error
-from .names import ACCESS, ERROR, share_gunicorn_names
-from .outputs import Outputs
-from .syslog import Syslog
+from indrik.errors import ConfigError
+from indrik.log.access_format import AccessFormat, Line
+from indrik.log.atoms import ATOMS, Environ, SafeAtoms, all_atoms
+from indrik.log.capture import CAPTURE
+from indrik.log.handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
+from indrik.log.json_lines import JSON_FORMAT, json_line
+from indrik.log.logconfig import apply_logconfig, is_configured, restored_on_error
+from indrik.log.names import ACCESS, ERROR, share_gunicorn_names
+from indrik.log.outputs import Outputs
+from indrik.log.syslog import Syslog
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

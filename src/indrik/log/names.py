@@ -34,7 +34,7 @@ def share_gunicorn_names() -> None:
             _take_over(known, own)
         elif isinstance(known, logging.PlaceHolder):
             for child in known.loggerMap:
-                if child.parent is logging.root:
+                if child.parent in (logging.root, own.parent):
                     child.parent = own
         registry[name] = own
 

@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
-from ..errors import ConfigError
-from .handlers import Console, LogFile, OwnHandler, open_log_file
-from .syslog import Syslog, parse_facility, parse_syslog_address
+from indrik.errors import ConfigError
+from indrik.log.handlers import Console, LogFile, OwnHandler, open_log_file
+from indrik.log.syslog import Syslog, parse_facility, parse_syslog_address
 
 
 class Outputs:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .escape import escape
+from indrik.log.escape import escape
 
 #: Lines per second and kind: enough to see who and what, and a second's worth is still readable.
 LINES_PER_SECOND = 5

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from logging.handlers import SysLogHandler
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from .handlers import OwnHandler
-from .losses import LossReport
+from indrik.errors import ConfigError
+from indrik.log.handlers import OwnHandler
+from indrik.log.losses import LossReport
 
 DEFAULT_PORT = 514
 #: Seconds a send or a connection may hold the worker; a syslog that is slower than that loses lines instead.
