@@ -1,0 +1,81 @@
+"""What is asked of every server, one row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench import apps
+
+# A page load by Firefox on Linux; with Host, which the load generator adds, thirteen headers.
+BROWSER_HEADERS: tuple[tuple[str, str], ...] = (
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("Accept-Language", "en-US,en;q=0.5"),
+    ("Accept-Encoding", "gzip, deflate, br, zstd"),
+    ("Referer", "http://127.0.0.1/list?page=2"),
+    ("Connection", "keep-alive"),
+    ("Cookie", "sessionid=6a1f0c2b9d8e4f7aa3b1c5d7e9f02468; csrftoken=Zk3vQ8sT1xW7yB5nM2pL9rD4gH6jK0cF"),
+    ("Upgrade-Insecure-Requests", "1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Priority", "u=0, i"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request, sent over and over. `app` is a name in the applications' module, `answer` the body that is
+    right.
+    """
+
+    name: str
+    title: str
+    app: str
+    answer: bytes
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def request(self, host: str) -> bytes:
+        """The request as bytes for the wire (RFC 9112 section 3)."""
+        lines = [f"{self.method} / HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.body:
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+
+
+CASES: tuple[Case, ...] = (
+    Case("hello", "13-byte answer, one request header", "hello", apps.GREETING),
+    Case(
+        "browser",
+        "13-byte answer, a browser's 13 request headers",
+        "hello",
+        apps.GREETING,
+        headers=BROWSER_HEADERS,
+    ),
+    Case(
+        "post10k",
+        "10 kB POST, read by the application and answered with its length",
+        "length",
+        b"10000",
+        method="POST",
+        headers=(("Content-Type", "application/octet-stream"),),
+        body=b"x" * 10_000,
+    ),
+)
+
+
+def select(names: str | None) -> list[Case]:
+    """The rows named in a comma-separated list, in the table's order; all for None. ValueError for a name
+    that no row has.
+    """
+    if names is None:
+        return list(CASES)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = [case.name for case in CASES]
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"no case named {name!r}; there are: {', '.join(known)}")
+    return [case for case in CASES if case.name in wanted]

@@ -1,0 +1,173 @@
+"""What a run needs beyond this repository: wrk, the peers in a virtual environment of their own, and a built
+indrik.
+
+Safe to run again and again; it does nothing where nothing is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.servers import Server
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / ".venv-bench"
+INDRIK = ROOT / ".venv"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+
+# What answers "is it there?" and the Debian package that brings it. bjoern is compiled against libev's
+# header.
+PACKAGES: dict[str, str] = {"wrk": "wrk", "/usr/include/ev.h": "libev-dev"}
+
+
+class Missing(Exception):
+    """Something is missing that this program cannot get by itself; the text says what to do."""
+
+
+def places() -> dict[str, str]:
+    """Where the servers' commands find their programs."""
+    return {"root": str(ROOT), "peers": str(PEERS / "bin"), "indrik": str(INDRIK / "bin")}
+
+
+def prepare() -> None:
+    """Everything but indrik itself. Missing if that fails."""
+    prepare_system()
+    prepare_peers()
+
+
+def prepare_system() -> None:
+    """wrk and libev: installed by apt-get when this is root, else Missing names them."""
+    if not shutil.which("taskset"):
+        raise Missing("taskset is missing: install the package util-linux")
+    wanted = missing_packages()
+    if not wanted:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Missing(f"install {' and '.join(wanted)} first (Debian: sudo {' '.join(command)})")
+    say(f"installing {', '.join(wanted)} (apt-get)")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if subprocess.run(command, capture_output=True, env=environment, check=False).returncode != 0:
+        run(["apt-get", "update"], env=environment)  # the lists of a fresh machine are empty or old
+        run(command, env=environment)
+    if missing_packages():
+        raise Missing(f"apt-get installed {' and '.join(wanted)}, yet they are not found")
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages that bring what is not there."""
+    return [package for mark, package in PACKAGES.items() if not (shutil.which(mark) or Path(mark).exists())]
+
+
+def prepare_peers() -> None:
+    """The peers at the versions of requirements.txt, under the Python that runs this."""
+    mark = PEERS / "complete"
+    wanted = f"{sys.version}\n{REQUIREMENTS.read_text(encoding='utf-8')}"
+    if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
+        return
+    say(f"installing the peers into {PEERS.name}")
+    shutil.rmtree(PEERS, ignore_errors=True)
+    # Of the Python behind a virtual environment, not of the environment: its packages are not the peers'
+    # business.
+    run(
+        [
+            str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")),
+            "-m",
+            "venv",
+            str(PEERS),
+        ]
+    )
+    run(
+        [
+            str(PEERS / "bin" / "pip"),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            str(REQUIREMENTS),
+        ]
+    )
+    mark.write_text(wanted, encoding="utf-8")
+
+
+def check_servers(servers: Iterable[Server]) -> None:
+    """Each row's program is there, and indrik's are the builds that they claim to be, under the peers'
+    Python. Missing if not.
+    """
+    for server in servers:
+        argv = server.argv({**places(), "host": "", "port": "0", "app": ""})
+        if not Path(argv[0]).exists():
+            raise Missing(
+                f"{server.name}: {Path(argv[0]).relative_to(ROOT)} is not there; `make build` makes it"
+            )
+        if not server.reports_build:
+            continue
+        python = run([str(Path(argv[0]).with_name("python")), "-c", "import sys; print(sys.version)"]).strip()
+        if python != sys.version:
+            ours, theirs = python.split()[0], sys.version.split()[0]
+            raise Missing(
+                f"{server.name} runs under Python {ours}, the peers under {theirs}: make .venv anew"
+            )
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **server.environment(places())}
+        text = run([*argv[: argv.index("--bind")], "--version"], env=env).strip()
+        if server.reports_build not in re.findall("[a-z]+", text):
+            raise Missing(
+                f"{server.name}: `--version` should say {server.reports_build!r}, but says {text[-300:]!r}"
+            )
+
+
+def versions(servers: Sequence[Server]) -> dict[str, str]:
+    """The version of each row's package."""
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        "print(json.dumps({d.metadata['Name'].lower(): d.version for d in m.distributions()}))"
+    )
+    peers = json.loads(run([str(PEERS / "bin" / "python"), "-c", code]))
+    found: dict[str, str] = {}
+    for server in servers:
+        if server.package == "indrik":
+            env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+            found[server.name] = run(
+                [sys.executable, "-c", "import indrik; print(indrik.__version__)"], env
+            ).strip()
+        else:
+            found[server.name] = peers[server.package]
+    return found
+
+
+def wrk_version() -> str:
+    """As wrk says it."""
+    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    return " ".join((said.stdout + said.stderr).split()[:2])
+
+
+def allow_files(count: int) -> None:
+    """Let this process and its servers have so many open files. Missing if the hard limit is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise Missing(
+            f"{count} open files are needed and the hard limit is {hard}: raise it (ulimit -Hn, as root)"
+        )
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def run(argv: list[str], env: dict[str, str] | None = None) -> str:
+    """The command's output. Missing with the end of what it said if it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
+    if done.returncode != 0:
+        raise Missing(f"{' '.join(argv)} failed:\n{(done.stdout + done.stderr).strip()[-1500:]}")
+    return done.stdout
+
+
+def say(text: str) -> None:
+    """A line for the person who waits."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)

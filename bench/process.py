@@ -1,0 +1,107 @@
+"""A server as a process: started on one CPU, ready when it answers, stopped for certain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.exchange import HOST
+from bench.servers import APPLICATIONS, Server
+
+READY_TIMEOUT = 20.0
+STOP_TIMEOUT = 5.0
+
+
+class StartFailed(Exception):
+    """A server did not come up; the text holds the end of its log."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started server. `pid` is the root of its process tree, `started_at` the monotonic time just before it
+    was started.
+    """
+
+    server: Server
+    pid: int
+    port: int
+    started_at: float
+
+
+def free_port() -> int:
+    """A port that was free a moment ago. Servers are told a port because few of them report the one that the
+    kernel chose.
+    """
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(
+    server: Server, app: str, places: Mapping[str, str], cpu: int, crowded: bool = False
+) -> Iterator[Running]:
+    """Run a server with the application `app` until the block ends. It accepts connections when the block
+    begins.
+
+    It runs in an empty folder, so that no server finds a configuration file. StartFailed if it ends or does
+    not listen in time.
+    """
+    port = free_port()
+    here = {**places, "host": HOST, "port": str(port), "app": f"{APPLICATIONS[server.interface]}:{app}"}
+    argv = ["taskset", "-c", str(cpu), *server.argv(here, crowded)]
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+    env |= {"PYTHONPATH": places["root"], **server.environment(here)}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, open(Path(folder, "log"), "w+b") as log:
+        started_at = time.monotonic()
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=env,
+            start_new_session=True,
+        )
+        try:
+            if not listens(port, process):
+                log.seek(0)
+                tail = log.read().decode(errors="replace").strip()[-1500:]
+                raise StartFailed(f"{server.name} does not listen ({' '.join(argv)}):\n{tail}")
+            yield Running(server, process.pid, port, started_at)
+        finally:
+            stop(process)
+
+
+def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the port accepts a connection; False when the process ends first or the time is up."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((HOST, port), timeout=1.0).close()
+            return True
+        except OSError:
+            time.sleep(0.001)
+    return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server's whole session: politely, and past STOP_TIMEOUT not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

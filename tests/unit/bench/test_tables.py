@@ -1,0 +1,76 @@
+"""The rows of servers and cases, and what is made of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bench import cases, environment, servers
+from bench.results import row
+
+PLACES = {"root": "/r", "peers": "/p", "indrik": "/i", "host": "h", "port": "1", "app": "bench.apps:hello"}
+
+
+@pytest.mark.parametrize("server", servers.SERVERS, ids=lambda server: server.name)
+def test_every_place_of_a_command_is_filled(server: servers.Server) -> None:
+    for crowded in (False, True):
+        words = server.argv(PLACES, crowded)
+        assert not re.search("[{}]", " ".join(words))
+        assert words[0].startswith(("/p/", "/i/"))
+        assert "bench.apps:hello" in words
+    for value in server.environment(PLACES).values():
+        assert not re.search("[{}]", value)
+
+
+def test_a_place_with_a_blank_stays_one_word() -> None:
+    words = servers.SERVERS[0].argv({**PLACES, "indrik": "/with blank"})
+    assert words[0] == "/with blank/indrik"
+
+
+def test_crowd_is_used_for_a_crowd_only() -> None:
+    (waitress,) = servers.select("waitress")
+    assert "--connection-limit" not in waitress.argv(PLACES)
+    assert "--connection-limit" in waitress.argv(PLACES, crowded=True)
+
+
+def test_every_peer_is_pinned() -> None:
+    pinned = dict(
+        line.split("==")
+        for line in environment.REQUIREMENTS.read_text().splitlines()
+        if not line.startswith("#")
+    )
+    assert {server.package for server in servers.SERVERS} - {"indrik"} <= set(pinned)
+
+
+def test_a_published_command_names_no_folder_of_this_machine() -> None:
+    for server in servers.SERVERS:
+        assert str(environment.ROOT) not in row(server, "1", crowded=True).command
+
+
+def test_selection_keeps_the_tables_order() -> None:
+    assert [server.name for server in servers.select("gunicorn, bjoern")] == ["bjoern", "gunicorn"]
+    assert [case.name for case in cases.select("post10k,hello")] == ["hello", "post10k"]
+    assert len(servers.select(None)) == len(servers.SERVERS)
+    assert len(cases.select(None)) == len(cases.CASES)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="no server named 'apache'; there are: indrik"):
+        servers.select("apache")
+    with pytest.raises(ValueError, match="no case named 'get'; there are: hello"):
+        cases.select("get")
+
+
+def test_a_browser_sends_thirteen_headers() -> None:
+    (case,) = cases.select("browser")
+    head = case.request("127.0.0.1:80").split(b"\r\n\r\n")[0]
+    assert len(head.split(b"\r\n")) - 1 == 13
+
+
+def test_a_post_is_framed() -> None:
+    (case,) = cases.select("post10k")
+    head, _, body = case.request("h").partition(b"\r\n\r\n")
+    assert head.startswith(b"POST / HTTP/1.1\r\nHost: h\r\n")
+    assert b"Content-Length: 10000" in head
+    assert len(body) == 10_000
