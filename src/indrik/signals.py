@@ -54,6 +54,10 @@ SIGNALS = (
 MASTER_SIGNALS = tuple(row.number for row in SIGNALS if row.master)
 WORKER_SIGNALS = tuple(row.number for row in SIGNALS if row.worker)
 
+#: With it the arbiter asks a silent worker for its stacks, before ABRT. A real-time signal, because an application may want any of
+#: the others; USR2 where there are none (macOS), which means nothing else to a worker.
+STACKS_SIGNAL: int = signal.SIGRTMIN + 5 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
+
 _HEAD = """\
 # Signals
 

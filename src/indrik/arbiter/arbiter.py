@@ -1,4 +1,8 @@
-"""The master process: its life, its loop and its signals. What to do is decided in `plan`, what a worker does first in `offspring`."""
+"""The master process: its life, its loop and its signals.
+
+The loop observes (signals, dead children, the scoreboard, the clock), lets `plan` decide, and acts. How a worker is started stands in
+`nursery`, a reload in `reload`, the hand-over to a new program in `handover`, what is said of the dead in `obituary`.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,42 @@ import time
 from typing import Any, NoReturn
 
 from indrik import __version__
-from indrik.arbiter import plan
-from indrik.arbiter.offspring import APP_LOAD_ERROR, FORK_BLOCKED, WORKER_BOOT_ERROR, leave_master, live
+from indrik.arbiter import handover, plan
+from indrik.arbiter.generation import Environment, Generation
+from indrik.arbiter.nursery import Nursery
+from indrik.arbiter.obituary import OutOfMemoryWatch, report, signal_name, what_it_serves, why_it_cannot_react
+from indrik.arbiter.offspring import APP_LOAD_ERROR, FORK_BLOCKED, WORKER_BOOT_ERROR
 from indrik.arbiter.pidfile import Pidfile
+from indrik.arbiter.recycling import Recycling
+from indrik.arbiter.reload import Reload
 from indrik.arbiter.roster import Member, Roster
+from indrik.arbiter.stacks import take_stacks
+from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener, create_sockets
-from indrik.signals import MASTER_SIGNALS
+from indrik.scoreboard import Event, Order, Scoreboard
+from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL
 
 #: Workers, those being replaced and those on trial included. A slot that is never used costs no memory.
 MOST_WORKERS = 4096
 
+#: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.
+PARENT_INTERVAL = 1.0
+
+#: The loop was this many seconds later than it wanted: everything stood still, workers' silence included.
+STOOD_STILL = 2.0
+
+_STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+
 
 class Arbiter:
-    """The master of a group of workers. `run` never returns: it ends in SystemExit."""
+    """The master of a group of workers. `run` never returns: it ends in SystemExit.
+
+    Hooks get it as `server`. Attributes for them: `cfg`, `log`, `app`, `pid`, `master_pid`, `master_name`, `num_workers`, `WORKERS`
+    (pid -> Worker), `LISTENERS`, `worker_age`, `scoreboard`.
+    """
 
     WORKER_BOOT_ERROR = WORKER_BOOT_ERROR
     APP_LOAD_ERROR = APP_LOAD_ERROR
@@ -36,24 +60,40 @@ class Arbiter:
         self.cfg = app.cfg
         self.log = self.cfg.logger_class(self.cfg)
         self.pid: int | None = None
+        #: The master that started this one by USR2, 0 if there is none (any more).
+        self.master_pid = 0
+        #: The master that this one has started, 0 if there is none.
+        self.reexec_pid = 0
         self.master_name = "Master"
         self.proc_name: str = self.cfg.proc_name
         self.pidfile: Pidfile | None = None
         self.LISTENERS: list[Listener] = []
         self.worker_age = 0
-        self.generation = 1
+        self.environment = Environment()
+        self.current: Generation
+        self._start_directory = getattr(app, "start_directory", None) or os.getcwd()
         self._roster = Roster(MOST_WORKERS)
         self.WORKERS = self._roster.workers
         self._wakeup = Wakeup()
+        self._nursery = Nursery(self, self._roster, self.environment)
+        self._reload = Reload(self)
+        self._recycling = Recycling()
+        self._memory = OutOfMemoryWatch()
+        self._supervisor = Supervisor(self.log)
         self._stopping: str | None = None
         #: Some worker has been ready: from then on no failing worker stops the server.
         self._has_served = False
         self._boot_failures = 0
         self._crashes = 0
         self._spawn_at = 0.0
+        self._wanted_wake_at = float("inf")
+        self._pardoned_at = float("-inf")
         self._logged_workers: int | None = None
+        #: What TTIN and TTOU have changed: it survives a reload.
+        self._adjustment = 0
         self._num_workers: int | None = None
         self.num_workers = self.cfg.workers
+        self.environment.apply(self.cfg.env)
 
     @property
     def num_workers(self) -> int:
@@ -66,9 +106,18 @@ class Arbiter:
         self._call_hook("nworkers_changed", self, value, old)
 
     @property
-    def scoreboard(self) -> Any:
+    def scoreboard(self) -> Scoreboard:
         """The shared mapping in which every worker has its slot."""
         return self._roster.scoreboard
+
+    @property
+    def wakeup_fd(self) -> int:
+        """Write a byte to it, and the loop looks at the scoreboard."""
+        return self._wakeup.write_fd
+
+    def wakeup(self) -> None:
+        """Make the loop go round now."""
+        self._wakeup.wake()
 
     def _call_hook(self, name: str, *arguments: Any) -> bool:
         """Call a hook whose failure must not change what the arbiter is doing; it is logged with its name."""
@@ -79,29 +128,60 @@ class Arbiter:
             return False
         return True
 
+    # --- start
+
     def start(self) -> None:
-        """Everything before the first fork. Raises IndrikError, or what the hooks raise."""
+        """Everything before the first fork. Raises IndrikError, or what a hook raises."""
         self.log.info("Starting indrik %s", __version__)
         self.pid = os.getpid()
-        if self.cfg.pidfile is not None:
-            pidfile = Pidfile(self.cfg.pidfile)
-            pidfile.create(self.pid)
-            self.pidfile = pidfile
+        self.master_pid = handover.predecessor()
+        if self.master_pid:
+            self.proc_name += ".2"
+            self.master_name = "Master.2"
+        else:
+            os.environ.pop(handover.PID_VARIABLE, None)
+        self._create_pidfile()
         self.cfg.on_starting(self)
         self.init_signals()
         if not self.LISTENERS:
-            self.LISTENERS = create_sockets(self.cfg, self.log)
+            self.LISTENERS = self._open_listeners()
         self.log.debug("Arbiter booted")
         self.log.info("Listening at: %s (%s)", ",".join(map(str, self.LISTENERS)), self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         check_config = getattr(self.cfg.worker_class, "check_config", None)
         if check_config is not None:
             check_config(self.cfg, self.log)
+        self.current = Generation(1, self.cfg, self.log, self.LISTENERS)
         self.cfg.when_ready(self)
+        self.prepare(self.current)
 
     def init_signals(self) -> None:
         """Queue the signals that the table gives the master."""
         self._wakeup.install(MASTER_SIGNALS)
+
+    def _create_pidfile(self) -> None:
+        if self.cfg.pidfile is not None:
+            pidfile = Pidfile(self.cfg.pidfile + (".2" if self.master_pid else ""))
+            pidfile.create(os.getpid())
+            self.pidfile = pidfile
+
+    def _open_listeners(self) -> list[Listener]:
+        """Inherited ones where they fit, others anew."""
+        scheme = "https" if self.cfg.is_ssl else "http"
+        activated = handover.systemd_listeners(scheme)
+        if activated:
+            return activated
+        found, unwanted = handover.match(self.cfg.address, handover.inherited_listeners(scheme))
+        handover.close_quietly(unwanted)
+        listeners: list[Listener] = []
+        for one in found:
+            if isinstance(one, Listener):
+                listeners.append(one)
+            else:
+                listeners += create_sockets(self.cfg, self.log, addresses=[one])
+        return listeners
+
+    # --- the loop
 
     def run(self) -> NoReturn:
         """The master's life."""
@@ -127,8 +207,6 @@ class Arbiter:
             self.halt()
         except HaltServer as halt:
             self.halt(reason=halt.reason, exit_status=halt.exit_status)
-        except SystemExit:
-            raise
         except Exception:
             self.log.exception("Unhandled exception in the main loop")
             with contextlib.suppress(Exception):
@@ -146,55 +224,120 @@ class Arbiter:
             self.log.info("Handling signal: %s", name)
         handler()
 
-    def wakeup(self) -> None:
-        """Make the loop go round now."""
-        self._wakeup.wake()
+    def manage_workers(self) -> float:
+        """Look, decide, act. Returns the seconds until the next look is due."""
+        now = time.monotonic()
+        if now > self._wanted_wake_at + STOOD_STILL:
+            self.log.warning("The server stood still for %.1f s; workers get their time anew", now - self._wanted_wake_at)
+            self._pardoned_at = now
+        self._note_ready()
+        wake_at = min(self._recycling.check(self._roster, self.log, now), self._supervisor.ping(now))
+        result = plan.plan(now, self._roster.seen(), self._goal(), self._limits())
+        for action in result.actions:
+            self._act(action)
+        self._log_number()
+        if self.master_pid:
+            wake_at = min(wake_at, now + PARENT_INTERVAL)
+        self._wanted_wake_at = now if result.actions else min(wake_at, result.wake_at)
+        return self._wanted_wake_at - time.monotonic()
 
-    def maybe_promote_master(self) -> None:
-        """Become the only master once the one that started this one is gone."""
+    def murder_workers(self) -> None:
+        """Abort the silent, kill the overdue: `manage_workers` does it with the rest."""
+        self.manage_workers()
 
-    def halt(self, reason: str | None = None, exit_status: int = 0) -> NoReturn:
-        """Stop everything and end with `exit_status`."""
-        self.stop()
-        if reason is None:
-            self.log.info("Shutting down: %s", self.master_name)
+    def spawn_workers(self) -> None:
+        """Start the workers that are missing: `manage_workers` does it with the rest."""
+        self.manage_workers()
+
+    def _goal(self) -> plan.Goal:
+        candidate = self._reload.candidate
+        return plan.Goal(
+            workers=self.num_workers,
+            generation=self.current.number,
+            candidate=None if candidate is None else candidate.number,
+            rolling=self._reload.rolling,
+            spawn_at=self._spawn_at,
+            cautious=self._boot_failures > 0,
+            stopping=self._stopping is not None,
+        )
+
+    def _limits(self) -> plan.Limits:
+        boot = [generation.limits_boot() for generation in (self.current, self._reload.candidate) if generation]
+        return plan.Limits(
+            timeout=self.cfg.timeout,
+            boot_timeout=0.0 if 0.0 in boot else max(boot),
+            graceful_timeout=self.cfg.graceful_timeout,
+            pardoned_at=self._pardoned_at,
+        )
+
+    def _log_number(self) -> None:
+        number = len(self._roster)
+        if self._stopping is None and number != self._logged_workers:
+            self._logged_workers = number
+            self.log.debug("%s workers", number, extra={"metric": "indrik.workers", "value": number, "mtype": "gauge"})
+
+    def _note_ready(self) -> None:
+        for member in self._roster:
+            if not member.ready and member.slot.ready_at:
+                member.ready = True
+                self.scoreboard.note(Event.READY)
+                self._boot_failures = 0
+                self._spawn_at = 0.0
+                self._reload.note_ready(member.generation)
+                self.log.debug("Worker is ready (pid: %s) after %.2f s", member.pid, member.slot.ready_at - member.spawned_at)
+                if not self._has_served:
+                    self._has_served = True
+                    self._supervisor.ready(f"serving, generation {self.current.number}")
+
+    def _act(self, action: plan.Action) -> None:
+        if isinstance(action, plan.Spawn):
+            self._spawn(action.generation, action.seat)
+        elif isinstance(action, plan.Retire):
+            self.kill_worker(action.pid, signal.SIGTERM)
+        elif isinstance(action, plan.Inspect):
+            member = self._roster[action.pid]
+            take_stacks(member.stacks_fd)
+            member.asked_at = time.monotonic()
+            self.kill_worker(action.pid, STACKS_SIGNAL)
+        elif isinstance(action, plan.Abort):
+            self._abort(self._roster[action.pid], action)
+        elif isinstance(action, plan.Kill):
+            member = self._roster[action.pid]
+            self.log.error("Worker (pid:%s) did not end in time, %s: KILL", action.pid, what_it_serves(member, time.monotonic()))
+            self.kill_worker(action.pid, signal.SIGKILL)
+        elif isinstance(action, plan.Confirm):
+            self._reload.confirm()
         else:
-            self.log.error("Shutting down: %s: %s", self.master_name, reason)
-        self._close_up()
-        self._call_hook("on_exit", self)
-        sys.exit(exit_status)
+            self._reload.complete()
+            self._supervisor.ready(f"serving, generation {self.current.number}")
 
-    def _close_up(self) -> None:
-        for listener in self.LISTENERS:
-            listener.close(unlink=True)
-        self.LISTENERS = []
-        if self.pidfile is not None:
-            self.pidfile.unlink()
-            self.pidfile = None
+    def _abort(self, member: Member, action: plan.Abort) -> None:
+        what = "has not become ready for" if action.booting else "gave no sign of life for"
+        reason = why_it_cannot_react(member.pid)
+        self.log.critical("WORKER TIMEOUT (pid:%s): %s %.1f s, %s%s", member.pid, what, action.seconds,
+                          what_it_serves(member, time.monotonic()), f"; {reason}" if reason else "")  # fmt: skip
+        stacks = take_stacks(member.stacks_fd)
+        self.log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks or "none: the process did not react")
+        self.scoreboard.note(Event.TIMED_OUT)
+        self.kill_worker(member.pid, signal.SIGABRT)
 
-    def stop(self, graceful: bool = True) -> None:
-        """Tell all workers to leave and wait until they are gone; those that stay too long are killed.
+    # --- workers
 
-        The workers are told first and the listeners closed here afterwards: as long as a worker holds a listener too, what
-        the kernel has queued on it is served. INT or QUIT meanwhile turns a graceful stop into a quick one.
-        """
-        self._begin_stop(graceful)
-        for listener in self.LISTENERS:
-            listener.close(unlink=True)
-        self.LISTENERS = []
-        while len(self._roster):
-            for number in self._wakeup.take():
-                if number in (signal.SIGINT, signal.SIGQUIT) and self._stopping != "quick":
-                    self._begin_stop(graceful=False)
-                elif number == signal.SIGUSR1:
-                    self.handle_usr1()
-            self.reap_workers()
-            if len(self._roster):
-                self._wakeup.sleep(self.manage_workers())
+    def spawn_worker(self) -> int:
+        """Fork one worker of the generation in force; returns its pid."""
+        return self._nursery.spawn(self.current, 0).pid
 
-    def _begin_stop(self, graceful: bool) -> None:
-        self._stopping = "graceful" if graceful else "quick"
-        self.kill_workers(signal.SIGTERM if graceful else signal.SIGQUIT)
+    def _spawn(self, number: int, seat: int) -> None:
+        candidate = self._reload.candidate
+        generation = candidate if candidate is not None and candidate.number == number else self.current
+        try:
+            self._nursery.spawn(generation, seat)
+            self.scoreboard.note(Event.SPAWNED)
+        except Exception as error:
+            if not self._has_served and not isinstance(error, OSError):
+                raise
+            self.log.exception("A worker could not be started")
+            self._count_boot_failure(number, f"a worker could not be started: {error}")
 
     def kill_workers(self, sig: int) -> None:
         """Send `sig` to every worker."""
@@ -206,8 +349,9 @@ class Arbiter:
         now = time.monotonic()
         if pid in self._roster:
             member = self._roster[pid]
-            if sig in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+            if sig in _STOPS:
                 quick = sig != signal.SIGTERM
+                member.slot.order = self._order_for(member)
                 if member.leaving_at is None or (quick and not member.quick):
                     member.leaving_at = now
                 member.quick = member.quick or quick
@@ -219,8 +363,129 @@ class Arbiter:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sig)
 
+    def _order_for(self, member: Member) -> Order:
+        """Whether others go on serving all the listeners that this worker has."""
+        if self.reexec_pid:
+            return Order.LEAVE
+        if self._stopping is not None or self.num_workers == 0:
+            return Order.DRAIN
+        serving = self._reload.candidate if self._reload.rolling else self.current
+        kept = serving.listeners if serving is not None else []
+        return Order.LEAVE if all(listener in kept for listener in member.worker.sockets) else Order.DRAIN
+
+    def reap_workers(self) -> None:
+        """Take leave of the children that have died."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._roster:
+                self._bury(self._roster[pid], os.waitstatus_to_exitcode(status))
+            elif pid == self.reexec_pid:
+                self._note_new_master_gone(os.waitstatus_to_exitcode(status))
+
+    def _bury(self, member: Member, code: int) -> None:
+        self._note_ready()
+        out_of_memory = self._memory.took_one() if code == -signal.SIGKILL and member.killed_at is None else ""
+        expected = member.was_told or member.aborted_at is not None or self._stopping is not None
+        if code != 0 and not expected:
+            self.log.error("%s", report(member, code, out_of_memory))
+            stacks = take_stacks(member.stacks_fd)
+            if stacks:
+                self.log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks)
+        else:
+            self.log.debug("%s", report(member, code, out_of_memory))
+        ready_at = member.slot.ready_at
+        self._roster.remove(member)
+        self.scoreboard.note(Event.DIED)
+        self._call_hook("child_exit", self, member.worker)
+        if self._stopping is not None or member.was_told:
+            return
+        if not self._has_served and code in (WORKER_BOOT_ERROR, APP_LOAD_ERROR):
+            raise HaltServer("Worker failed to boot." if code == WORKER_BOOT_ERROR else "App failed to load.", code)
+        self._count_death(member, code, ready_at)
+
+    def _count_death(self, member: Member, code: int, ready_at: float) -> None:
+        now = time.monotonic()
+        how = f"exit code {code}" if code >= 0 else signal_name(-code)
+        if not member.ready:
+            self._count_boot_failure(member.generation, f"a new worker (pid {member.pid}) did not come up: {how}")
+        elif now - ready_at >= plan.STABLE_AFTER:
+            self._crashes = 0
+        elif code != 0 or now - ready_at < plan.SOAK:
+            self._crashes += 1
+            # The first crash may be one bad request; a row of them is not allowed to eat the machine.
+            self._spawn_at = max(self._spawn_at, now + plan.back_off(self._crashes - 1, plan.CRASH_CAP))
+            self._reload.note_failure(member.generation, f"a new worker (pid {member.pid}) died at once: {how}")
+
+    def _count_boot_failure(self, generation: int, what: str) -> None:
+        self.scoreboard.note(Event.FAILED_TO_BOOT)
+        if self._reload.candidate is not None and generation == self._reload.candidate.number:
+            self._reload.note_failure(generation, what)
+            if not self._reload.is_active:
+                self._supervisor.ready(f"serving, generation {self.current.number}; the last reload failed")
+            if not self._reload.rolling:
+                return
+        self._boot_failures += 1
+        delay = plan.back_off(self._boot_failures)
+        self._spawn_at = time.monotonic() + delay
+        self.log.warning("%s workers in a row failed to start; the next try is in %.2f s", self._boot_failures, delay)
+
+    # --- generations (called by Reload)
+
+    def all_listeners(self) -> list[Listener]:
+        """Those of every generation there is."""
+        result = list(self.LISTENERS)
+        for generation in (getattr(self, "current", None), self._reload.candidate):
+            if generation is not None:
+                result += [listener for listener in generation.listeners if listener not in result]
+        return result
+
+    def prepare(self, generation: Generation) -> None:
+        """Whatever a generation needs before its first worker is forked."""
+
+    def discard(self, generation: Generation) -> None:
+        """A generation is gone for good."""
+
+    def adopt(self, generation: Generation) -> None:
+        """Make a generation's configuration the one in force."""
+        self.cfg = generation.cfg
+        self.log = generation.log
+        self.LISTENERS = generation.listeners
+        name = self.cfg.proc_name + (".2" if self.master_pid else "")
+        if name != self.proc_name:
+            self.proc_name = name
+            set_title(f"master [{name}]")
+        wanted = self.cfg.pidfile
+        if wanted is not None and self.master_pid:
+            wanted += ".2"
+        if wanted != (self.pidfile.path if self.pidfile else None):
+            if self.pidfile is not None:
+                self.pidfile.unlink()
+                self.pidfile = None
+            try:
+                self._create_pidfile()
+            except IndrikError as error:
+                self.log.error("%s", error)
+        workers = self.cfg.workers
+        self.num_workers = max(min(1, workers), workers + self._adjustment)
+        self._boot_failures = self._crashes = 0
+        self._spawn_at = 0.0
+
+    # --- signals
+
     def handle_chld(self) -> None:
         """A child died: the loop reaps after every wake-up."""
+
+    def handle_hup(self) -> None:
+        """Reload."""
+        self._supervisor.reloading()
+        self._reload.begin()
+        if not self._reload.is_active:
+            self._supervisor.ready(f"serving, generation {self.current.number}; the last reload failed")
 
     def handle_term(self) -> None:
         """Graceful stop."""
@@ -238,11 +503,13 @@ class Arbiter:
 
     def handle_ttin(self) -> None:
         """One worker more."""
+        self._adjustment += 1
         self.num_workers += 1
 
     def handle_ttou(self) -> None:
         """One worker less."""
         if self.num_workers > 1:
+            self._adjustment -= 1
             self.num_workers -= 1
 
     def handle_usr1(self) -> None:
@@ -250,111 +517,115 @@ class Arbiter:
         self.log.reopen_files()
         self.kill_workers(signal.SIGUSR1)
 
-    def manage_workers(self) -> float:
-        """Do what the plan says. Returns the seconds until the next look is due."""
-        self._note_ready()
-        now = time.monotonic()
-        cfg = self.cfg
-        goal = plan.Goal(
-            workers=self.num_workers,
-            generation=self.generation,
-            spawn_at=self._spawn_at,
-            cautious=self._boot_failures > 0,
-            stopping=self._stopping is not None,
-        )
-        limits = plan.Limits(cfg.timeout, max(cfg.timeout, 60.0) if cfg.timeout else 0.0, cfg.graceful_timeout)
-        result = plan.plan(now, self._roster.seen(), goal, limits)
-        for action in result.actions:
-            self._act(action)
-        if not self._stopping and len(self._roster) != self._logged_workers:
-            self._logged_workers = len(self._roster)
-            self.log.debug("%s workers", self._logged_workers,
-                           extra={"metric": "indrik.workers", "value": self._logged_workers, "mtype": "gauge"})  # fmt: skip
-        return 0.0 if result.actions else result.wake_at - time.monotonic()
+    def handle_usr2(self) -> None:
+        """Start a new master from the program on disk."""
+        self.reexec()
 
-    def _note_ready(self) -> None:
-        for member in self._roster:
-            if not member.ready and member.slot.ready_at:
-                member.ready = True
-                self._has_served = True
-                self._boot_failures = 0
-                self._spawn_at = 0.0
-                self.log.debug("Worker is ready (pid: %s) after %.2f s", member.pid, member.slot.ready_at - member.spawned_at)
+    def handle_winch(self) -> None:
+        """In a daemon: all workers leave, the master stays."""
+        if self.cfg.daemon:
+            self.log.info("Stopping all workers gracefully")
+            self.num_workers = 0
+        else:
+            self.log.debug("SIGWINCH ignored. Not daemonized")
 
-    def _act(self, action: plan.Action) -> None:
-        if isinstance(action, plan.Spawn):
-            self.spawn_worker(action.seat)
-        elif isinstance(action, plan.Retire):
-            self.kill_worker(action.pid, signal.SIGTERM)
-        elif isinstance(action, plan.Abort):
-            what = "has not become ready" if action.booting else "gave no sign of life"
-            self.log.critical("WORKER TIMEOUT (pid:%s): %s for %.1f s", action.pid, what, action.seconds)
-            self.kill_worker(action.pid, signal.SIGABRT)
-        elif isinstance(action, plan.Kill):
-            self.log.error("Worker (pid:%s) did not end in time: KILL", action.pid)
-            self.kill_worker(action.pid, signal.SIGKILL)
+    # --- hand-over
 
-    def spawn_workers(self) -> None:
-        """Start the workers that are missing."""
-        self.manage_workers()
-
-    def spawn_worker(self, seat: int = 0) -> int:
-        """Fork one worker; returns its pid. In the worker this never returns: it ends in SystemExit."""
-        self.worker_age += 1
-        now = time.monotonic()
-        slot = self._roster.scoreboard.take(self.generation, self.worker_age, now)
-        worker = self.cfg.worker_class(
-            self.worker_age, self.pid, self.LISTENERS, self.app, self.cfg.timeout / 2.0, self.cfg, self.log
-        )
-        worker.slot = slot
-        worker.arbiter_fd = self._wakeup.write_fd
-        self.cfg.pre_fork(self, worker)
+    def reexec(self) -> None:
+        """Start a new master that inherits the listeners."""
+        if self.reexec_pid:
+            self.log.warning("USR2 ignored: a new master is running already (pid: %s)", self.reexec_pid)
+            return
+        if self.master_pid:
+            self.log.warning("USR2 ignored: the old master is still running (pid: %s)", self.master_pid)
+            return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         pid = os.fork()
         if pid == 0:
-            leave_master()
-            os.environ["INDRIK_WORKER_ID"] = str(slot.number)
-            live(self, worker, self.cfg, self.log)
-        worker.pid = pid
-        self._roster.add(Member(pid, worker, slot, self.generation, seat, now))
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return pid
-
-    def reap_workers(self) -> None:
-        """Take leave of the workers that have died."""
-        while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid in self._roster:
-                self._bury(self._roster[pid], status)
+                signal.set_wakeup_fd(-1)
+                environment = getattr(self.cfg, "env_orig", os.environ)
+                handover.exec_new_master(self, self.LISTENERS, environment, self._start_directory)
+            except BaseException:
+                self.log.exception("The new master cannot be started")
+            finally:
+                # Nothing of the old master may run here: no hook, no cleaning up.
+                os._exit(127)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.reexec_pid = pid
+        self._supervisor.reloading()
+        self.log.info("New master started (pid: %s); stop this one with TERM when it serves", pid)
 
-    def _bury(self, member: Member, status: int) -> None:
-        code = os.waitstatus_to_exitcode(status)
-        self._note_ready()
-        self._roster.remove(member)
-        told = member.was_told or member.aborted_at is not None or self._stopping is not None
-        if code < 0 and not told:
-            self.log.error("Worker (pid:%s) was sent %s!", member.pid, signal.Signals(-code).name)
-        elif code and not told:
-            self.log.error("Worker (pid:%s) exited with code %s", member.pid, code)
-        self._count_failure(member, code)
-        halting = code in (WORKER_BOOT_ERROR, APP_LOAD_ERROR) and not self._has_served and self._stopping is None
-        self._call_hook("child_exit", self, member.worker)
-        if halting:
-            raise HaltServer("Worker failed to boot." if code == WORKER_BOOT_ERROR else "App failed to load.", code)
-
-    def _count_failure(self, member: Member, code: int) -> None:
-        if member.was_told or self._stopping is not None:
-            return
-        now = time.monotonic()
-        if not member.ready:
-            self._boot_failures += 1
-        elif now - member.slot.ready_at >= plan.STABLE_AFTER or code == 0:
-            self._crashes = 0
+    def _note_new_master_gone(self, code: int) -> None:
+        self.reexec_pid = 0
+        self._supervisor.ready(f"serving, generation {self.current.number}")
+        if code:
+            self.log.error("The new master exited with code %s; this one goes on", code)
         else:
-            self._crashes += 1
-        self._spawn_at = now + max(plan.back_off(self._boot_failures), plan.back_off(self._crashes - 1, cap=2.0))
+            self.log.info("The new master has stopped; this one goes on")
+
+    def maybe_promote_master(self) -> None:
+        """Become the only master once the one that started this one is gone."""
+        if not self.master_pid or self.master_pid == os.getppid():
+            return
+        self.log.info("Master has been promoted.")
+        self.master_name = "Master"
+        self.master_pid = 0
+        self.proc_name = self.cfg.proc_name
+        handover.forget_predecessor()
+        if self.pidfile is not None:
+            self.pidfile.rename(self.cfg.pidfile)
+        set_title(f"master [{self.proc_name}]")
+        self._supervisor.ready(f"serving, generation {self.current.number}")
+
+    # --- the end
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> NoReturn:
+        """Stop everything and end with `exit_status`."""
+        self.stop()
+        if reason is None:
+            self.log.info("Shutting down: %s", self.master_name)
+        else:
+            self.log.error("Shutting down: %s: %s", self.master_name, reason)
+        self._close_up()
+        self._call_hook("on_exit", self)
+        sys.exit(exit_status)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Tell all workers to leave and wait until they are gone; those that stay too long are killed.
+
+        The workers are told first and the listeners closed here afterwards: as long as a worker holds a listener too, what
+        the kernel has queued on it is served. INT or QUIT meanwhile turns a graceful stop into a quick one.
+        """
+        if self.reexec_pid:
+            self._supervisor.main_pid(self.reexec_pid)
+        else:
+            self._supervisor.stopping()
+        self._begin_stop(graceful)
+        self._close_listeners()
+        while len(self._roster):
+            for number in self._wakeup.take():
+                if number in (signal.SIGINT, signal.SIGQUIT) and self._stopping != "quick":
+                    self._begin_stop(graceful=False)
+                elif number == signal.SIGUSR1:
+                    self.handle_usr1()
+            self.reap_workers()
+            if len(self._roster):
+                self._wakeup.sleep(self.manage_workers())
+
+    def _begin_stop(self, graceful: bool) -> None:
+        self._stopping = "graceful" if graceful else "quick"
+        self.kill_workers(signal.SIGTERM if graceful else signal.SIGQUIT)
+
+    def _close_listeners(self) -> None:
+        # While another master serves the same unix sockets, their files are not this one's to remove.
+        alone = not self.reexec_pid and not self.master_pid
+        for listener in self.all_listeners():
+            listener.close(unlink=alone)
+        self.LISTENERS = []
+
+    def _close_up(self) -> None:
+        self._close_listeners()
+        if self.pidfile is not None:
+            self.pidfile.unlink()
+            self.pidfile = None

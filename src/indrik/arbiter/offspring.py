@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from indrik.arbiter.titles import set_title
 from indrik.errors import AppImportError, IndrikError
-from indrik.signals import MASTER_SIGNALS, WORKER_SIGNALS
+from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, WORKER_SIGNALS
 
 #: Exit status of a worker that could not start, and of one whose application could not be found in its module.
 WORKER_BOOT_ERROR = 3
@@ -31,6 +31,8 @@ def leave_master() -> None:
     signal.set_wakeup_fd(-1)
     for number in FORK_BLOCKED:
         signal.signal(number, _leave_at_once if number in _STOPPING else signal.SIG_DFL)
+    # Its default action would end the process; the worker registers its own handler later.
+    signal.signal(STACKS_SIGNAL, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 

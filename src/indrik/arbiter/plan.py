@@ -21,11 +21,17 @@ from typing import TypeAlias
 #: to see one that dies as soon as it serves.
 SOAK = 1.0
 
+#: Seconds between the request for stacks and ABRT: they are written by a C-level handler, at once if at all.
+INSPECT_GRACE = 0.2
+
 #: Seconds between ABRT and KILL. In them the worker_abort hook runs.
 ABORT_GRACE = 1.0
 
 #: Seconds that a quick stop (INT, QUIT) grants before KILL.
 QUICK_TIMEOUT = 3.0
+
+#: Seconds that back-off reaches at most for workers that start but crash: they do serve in between.
+CRASH_CAP = 2.0
 
 #: A worker that lived this long after it was ready has not crashed "at once".
 STABLE_AFTER = 5.0
@@ -44,6 +50,7 @@ class Seen:
     wants_replacement: bool = False
     leaving_at: float | None = None
     quick: bool = False
+    asked_at: float | None = None
     aborted_at: float | None = None
     killed_at: float | None = None
     seat: int = 0
@@ -61,6 +68,9 @@ class Limits:
     timeout: float
     boot_timeout: float
     graceful_timeout: float
+    #: Silence counts from here at the earliest: when everything had been stopped (a debugger, a frozen machine), workers
+    #: get their time anew before they are taken for dead.
+    pardoned_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,13 @@ class Retire:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspect:
+    """Ask a silent worker for its stacks, before it is aborted."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     """End a worker that is silent (`seconds` without a sign of life, or without becoming ready when `booting`)."""
 
@@ -120,7 +137,7 @@ class Complete:
     """Every worker is of the new generation."""
 
 
-Action: TypeAlias = Spawn | Retire | Abort | Kill | Confirm | Complete
+Action: TypeAlias = Spawn | Retire | Inspect | Abort | Kill | Confirm | Complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +194,15 @@ def _watch(draft: _Draft, seen: Iterable[Seen], limits: Limits) -> None:
             if draft.is_due(worker.leaving_at + granted):
                 draft.actions.append(Kill(worker.pid))
                 continue
-        if worker.ready_at is None:
-            if limits.boot_timeout and draft.is_due(worker.spawned_at + limits.boot_timeout):
-                draft.actions.append(Abort(worker.pid, draft.now - worker.spawned_at, booting=True))
-        elif limits.timeout and draft.is_due(worker.heartbeat + limits.timeout):
-            draft.actions.append(Abort(worker.pid, draft.now - worker.heartbeat, booting=False))
+        booting = worker.ready_at is None
+        since, timeout = (worker.spawned_at, limits.boot_timeout) if booting else (worker.heartbeat, limits.timeout)
+        since = max(since, limits.pardoned_at)
+        if not timeout or not draft.is_due(since + timeout):
+            continue
+        if worker.asked_at is None or worker.asked_at < since:
+            draft.actions.append(Inspect(worker.pid))
+        elif draft.is_due(worker.asked_at + INSPECT_GRACE):
+            draft.actions.append(Abort(worker.pid, draft.now - since, booting))
 
 
 def _try_candidate(draft: _Draft, canaries: Sequence[Seen], generation: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,13 @@ class Member:
     quick: bool = False
     aborted_at: float | None = None
     killed_at: float | None = None
-    #: File to which it writes its stacks when it is aborted or crashes.
+    #: When the master asked for its stacks, before aborting it.
+    asked_at: float | None = None
+    #: File to which it writes its stacks when it is asked to, or crashes.
     stacks_fd: int = -1
+    #: Seconds of service and bytes of memory after which it is replaced; 0: no limit.
+    expires_in: float = 0.0
+    memory_limit: int = 0
 
     @property
     def was_told(self) -> bool:
@@ -49,6 +55,7 @@ class Member:
             wants_replacement=self.outworn or bool(self.slot.wants_replacement),
             leaving_at=self.leaving_at,
             quick=self.quick,
+            asked_at=self.asked_at,
             aborted_at=self.aborted_at,
             killed_at=self.killed_at,
             seat=self.seat,
@@ -85,6 +92,9 @@ class Roster:
         """A worker was reaped; its counters are kept in the scoreboard's total."""
         self._members.pop(member.pid, None)
         self.workers.pop(member.pid, None)
+        if member.stacks_fd >= 0:
+            os.close(member.stacks_fd)
+            member.stacks_fd = -1
         self.scoreboard.release(member.slot)
 
     def seen(self) -> list[Seen]:

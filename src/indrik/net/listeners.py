@@ -79,6 +79,11 @@ class Listener:
         return self.sock.getsockname()
 
     @property
+    def owns_file(self) -> bool:
+        """Whether `close(unlink=True)` would remove a file."""
+        return self._file is not None
+
+    @property
     def is_unix(self) -> bool:
         """Whether it listens on a unix socket."""
         return self.sock.family == socket.AF_UNIX
@@ -101,9 +106,16 @@ class Listener:
         self.sock.close()
 
 
-def create_sockets(cfg: _BindSettings, log: _Log, fds: Sequence[int] | None = None, tries: int = BIND_TRIES,
-                   sleep: Callable[[float], None] = time.sleep) -> list[Listener]:  # fmt: skip
-    """The listeners that `cfg` asks for, or one for each of `fds` (inherited from a predecessor or a supervisor).
+def create_sockets(
+    cfg: _BindSettings,
+    log: _Log,
+    fds: Sequence[int] | None = None,
+    *,
+    addresses: Sequence[Address] | None = None,
+    tries: int = BIND_TRIES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Listener]:
+    """The listeners that `cfg` asks for (of them only `addresses`), or one for each of `fds`, which were made elsewhere.
 
     An address that is taken is tried `tries` times, a second apart. Raises BindError; nothing stays open then.
     """
@@ -112,7 +124,7 @@ def create_sockets(cfg: _BindSettings, log: _Log, fds: Sequence[int] | None = No
         return [adopt(fd, scheme) for fd in fds]
     with contextlib.ExitStack() as undo:
         made: list[Listener] = []
-        for address in cfg.address:
+        for address in cfg.address if addresses is None else addresses:
             listener = _open_patiently(address, cfg, log, scheme, tries, sleep)
             undo.callback(listener.close, True)
             made.append(listener)

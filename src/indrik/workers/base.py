@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 from indrik.net.listeners import Listener
 from indrik.scoreboard import Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
-from indrik.signals import WORKER_SIGNALS
+from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.privileges import drop_privileges
 
 
@@ -170,8 +170,9 @@ class Worker:
         if self.wakeup_fd >= 0:
             signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
         if self.stacks_fd >= 0:
-            # After the handlers, because it replaces ABRT's: on ABRT and on a crash all stacks are written (in C, so also
-            # when no Python code gets to run any more), then the handler that was there before has its turn.
+            # Both write the stacks of all threads from C, so also when no Python code gets to run any more: the first when the
+            # arbiter asks for them, the second at a crash (SEGV, BUS...), before the handler that was there has its turn.
+            faulthandler.register(STACKS_SIGNAL, self.stacks_fd, all_threads=True)
             faulthandler.enable(self.stacks_fd, all_threads=True)
         # The arbiter has blocked all of these before the fork, so that none arrives while nobody would understand it.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)

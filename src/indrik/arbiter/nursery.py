@@ -1,0 +1,88 @@
+"""How a worker comes into being: its object, its slot, its fork."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from typing import Any
+
+from indrik.arbiter.generation import Environment, Generation
+from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, live
+from indrik.arbiter.roster import Member, Roster
+from indrik.arbiter.stacks import open_stacks
+
+MIB = 1024 * 1024
+
+
+class Nursery:
+    """Starts the workers of `server`. Master only, up to the fork."""
+
+    def __init__(self, server: Any, roster: Roster, environment: Environment) -> None:
+        self._server = server
+        self._roster = roster
+        self._environment = environment
+
+    def spawn(self, generation: Generation, seat: int) -> Member:
+        """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no more processes.
+
+        In the worker this never returns: it ends in SystemExit.
+        """
+        server, cfg = self._server, generation.cfg
+        server.worker_age += 1
+        age = server.worker_age
+        now = time.monotonic()
+        worker = cfg.worker_class(age, server.pid, generation.listeners, server.app, cfg.timeout / 2.0, cfg, generation.log)
+        slot = self._roster.scoreboard.take(generation.number, age, now)
+        stacks = -1
+        try:
+            stacks = open_stacks()
+            worker.slot = slot
+            worker.arbiter_fd = server.wakeup_fd
+            worker.stacks_fd = stacks
+            cfg.pre_fork(server, worker)
+            pid = self._fork(worker, generation)
+        except BaseException:
+            # In the child, too, SystemExit passes here; but there the slot is its own by now, and the master's to free.
+            if os.getpid() == server.pid:
+                self._roster.scoreboard.release(slot)
+                if stacks >= 0:
+                    os.close(stacks)
+            raise
+        worker.pid = pid
+        member = Member(pid, worker, slot, generation.number, seat, now, stacks_fd=stacks)
+        if cfg.max_worker_lifetime:
+            member.expires_in = cfg.max_worker_lifetime + random.uniform(0.0, cfg.max_worker_lifetime_jitter)
+        if cfg.max_worker_memory:
+            member.memory_limit = (cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)) * MIB
+        self._roster.add(member)
+        return member
+
+    def _fork(self, worker: Any, generation: Generation) -> int:
+        # Blocked in between, so that a signal meets either the master's handlers in the master or the worker's in the worker.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become(worker, generation)
+        finally:
+            if os.getpid() == self._server.pid:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid
+
+    def _become(self, worker: Any, generation: Generation) -> None:
+        server = self._server
+        leave_master()
+        server.log = generation.log
+        server.cfg = generation.cfg
+        server.LISTENERS = generation.listeners
+        generation.enter(server.app, self._environment)
+        for member in self._roster:
+            # Siblings' files: nobody but the master reads them.
+            os.close(member.stacks_fd)
+        for listener in server.all_listeners():
+            if listener not in generation.listeners:
+                listener.close(unlink=False)
+        os.environ["INDRIK_WORKER_ID"] = str(worker.slot.number)
+        live(server, worker, generation.cfg, generation.log)
