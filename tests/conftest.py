@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     found, path = installed()
     if wanted is not None and wanted != found:
         raise pytest.UsageError(f"--build={wanted}, but {path} is {found}")
+    # Tests start processes in other folders, where PYTHONPATH=src would mean something else.
+    if path_variable := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path_variable.split(os.pathsep)))
 
 
 def pytest_report_header() -> str:

@@ -7,12 +7,14 @@ share, the entries and the key that signs the session cookie, lies in the databa
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import itertools
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -78,25 +80,28 @@ class Submission:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection in write-ahead mode: readers never wait for a writer, a writer waits up to 5 s."""
+    """A connection of one request. Readers never wait (see prepare), a writer waits up to 5 s for another."""
     connection = sqlite3.connect(path, timeout=5)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
     return connection
 
 
 def prepare(path: Path) -> str:
-    """Make the tables where they are missing; the key that signs cookies, made once for all processes."""
-    connection = open_database(path)
-    try:
+    """Make the tables where they are missing; returns the key that signs cookies, one for all processes.
+
+    Workers start at the same moment, and SQLite does not wait when it changes the journal's mode: a lock
+    makes one of them the first.
+    """
+    with open(path.with_suffix(".lock"), "w") as lock, closing(open_database(path)) as connection:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Stays with the file. In this mode readers do not wait for a writer.
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(SCHEMA)
         with connection:
             fresh = secrets.token_hex(32)
             connection.execute("INSERT OR IGNORE INTO secret (only, key) VALUES (1, ?)", [fresh])
         key: str = connection.execute("SELECT key FROM secret").fetchone()["key"]
         return key
-    finally:
-        connection.close()
 
 
 def safe_cell(text: str) -> str:
