@@ -48,8 +48,8 @@ def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: 
             return entry_point
     names = sorted({*known, *(entry_point.name for entry_point in found)})
     raise ConfigError(
-        f"invalid value for {setting}: {name!r} is none of {', '.join(names) or 'the installed ones'}"
-        f"{did_you_mean(name, names)}; a class is named by its dotted path"
+        f"invalid value for {setting}: {name!r} is not known, only {', '.join(names) or 'dotted paths'}"
+        f"{did_you_mean(name, names)}; a class of your own is named by its dotted path"
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from indrik import __version__
 from indrik.config.nearest import nearest
+from indrik.config.rows import BY_NAME
 from indrik.config.setting import Setting
 from indrik.errors import ConfigError
 
@@ -93,9 +94,7 @@ def format_version() -> str:
     return f"indrik {__version__} ({how}, {platform.python_implementation()} {platform.python_version()})"
 
 
-def build_parser(
-    rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str | None, prog: str
-) -> Parser:
+def build_parser(rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str | None, prog: str) -> Parser:
     """The parser for these rows. `not_ours`: settings of Gunicorn that get an explanation, not a guess."""
     parser = Parser(prog=prog, usage=usage, formatter_class=lambda prog: HelpFormatter(prog, width=100))
     parser.foreign = foreign_flags(not_ours)
@@ -135,12 +134,12 @@ def help_text(row: Setting) -> str:
 def foreign_flags(not_ours: Iterable[str]) -> dict[str, str]:
     reasons = {}
     for name in not_ours:
-        what = "a control socket" if name.startswith("control") else "dirty arbiters"
+        what = "control socket" if name.startswith("control") else "dirty arbiters"
         flag = "--dirty-app" if name == "dirty_apps" else "--" + name.replace("_", "-")
         reasons[flag] = f"is for Gunicorn's {what}; indrik has none"
     return reasons
 
 
 def given(arguments: Namespace) -> dict[str, Any]:
-    """What was given on the command line: setting -> value."""
-    return {name: value for name, value in vars(arguments).items() if value is not None and name != "args"}
+    """The settings that were given: name -> value."""
+    return {name: value for name, value in vars(arguments).items() if value is not None and name in BY_NAME}

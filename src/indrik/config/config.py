@@ -102,6 +102,20 @@ class Config:
         _ = self.address
         check_class_name("worker_class", self._worker_uri(), known_workers(), "indrik.workers")
 
+    def check_classes(self) -> None:
+        """Import the worker and logger classes, and check what they alone can judge.
+
+        Raises:
+            ConfigError: there is no such class, or the logger does not know the level.
+        """
+        _ = self.worker_class
+        levels = getattr(self.logger_class, "LOG_LEVELS", None)
+        if levels is not None and str(self.loglevel).lower() not in levels:
+            hint = did_you_mean(str(self.loglevel).lower(), levels)
+            raise ConfigError(
+                f"invalid value for loglevel: {self.loglevel!r} is not one of {', '.join(levels)}{hint}"
+            )
+
     # --- what follows from the settings
 
     def _worker_uri(self) -> str | type:

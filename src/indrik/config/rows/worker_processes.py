@@ -85,8 +85,9 @@ ROWS = (
         metavar="MIB",
         default=0,
         own=True,
-        help="Mebibytes of resident memory above which a worker is replaced by a fresh one; 0 = any. It goes on "
-        "serving until the other is ready. Pages that workers share count for each of them. Linux only.",
+        help="Mebibytes of resident memory above which a worker is replaced by a fresh one; 0 = any. It goes "
+        "on serving until the other is ready. Pages that workers share count for each of them. Linux "
+        "only.",
     ),
     Setting(
         name="max_worker_memory_jitter",
