@@ -58,7 +58,8 @@ class AccessFormat:
             self.unknown.append(key)
             atom = Atom(key, "no such atom", "-", _absent)
         try:
-            # Longer than one character and larger than any code point, so that %c cannot pass for some values only.
+            # Longer than one character and larger than any code point, so that %c cannot pass for some values
+            # only.
             ("%" + match["how"]) % (2**40 if atom.number else "--",)
         except (TypeError, ValueError, OverflowError) as error:
             what = "a number" if atom.number else f"text, written %({key})s"
@@ -79,7 +80,8 @@ class AccessFormat:
             values = tuple([read(log, resp, req, environ, took) for read in reads])
             text = template % values
             # One look at the whole line instead of one at each value: when it holds printable ASCII, no
-            # backslash, and no quote beyond those of the format itself, then no value held anything to escape.
+            # backslash, and no quote beyond those of the format itself, then no value held anything to
+            # escape.
             if (
                 plain
                 and text.isascii()

@@ -10,13 +10,15 @@ import json
 import logging
 import logging.config
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from indrik.errors import ConfigError
-from indrik.log.handlers import all_loggers
+from indrik.log.handlers import OwnHandler, all_loggers
 from indrik.log.names import ACCESS, ERROR
+
+_FROM_LOGCONFIG = "_indrik_from_logconfig"
 
 #: What a dictionary configuration starts from. Its top-level keys replace these, whole (as in Gunicorn).
 CONFIG_DEFAULTS: dict[str, Any] = {
@@ -50,9 +52,36 @@ def is_configured(cfg: Any) -> bool:
     return bool(cfg.logconfig_dict or cfg.logconfig_json or cfg.logconfig)
 
 
-def apply_logconfig(cfg: Any) -> None:
-    """Load the configuration, if there is one. Raises ConfigError; :func:`restored_on_error` undoes half of
-    one."""
+def apply_logconfig(cfg: Any, loggers: Iterable[logging.Logger]) -> set[logging.Logger]:
+    """Load the configuration, if there is one. Returns those of `loggers` that it names.
+
+    Raises ConfigError; :func:`restored_on_error` undoes half of a configuration.
+    """
+    # A configuration replaces the handlers of the loggers that it names: whether the mark is gone tells.
+    marks = {log: logging.NullHandler() for log in loggers}
+    for log, mark in marks.items():
+        log.addHandler(mark)
+    _load(cfg)
+    named = {log for log, mark in marks.items() if mark not in log.handlers}
+    for log, mark in marks.items():
+        log.removeHandler(mark)
+        mark.close()
+    for log in named:
+        for handler in log.handlers:
+            setattr(handler, _FROM_LOGCONFIG, True)
+    return named
+
+
+def drop_old_handlers(log: logging.Logger) -> None:
+    """Take from `log` the outputs that earlier settings gave it. What code has attached stays."""
+    for handler in log.handlers[:]:
+        if isinstance(handler, OwnHandler) or hasattr(handler, _FROM_LOGCONFIG):
+            log.removeHandler(handler)
+            if not any(handler in other.handlers for other in all_loggers()):
+                handler.close()
+
+
+def _load(cfg: Any) -> None:
     if cfg.logconfig_dict:
         _apply_dict("logconfig_dict", cfg.logconfig_dict)
     elif cfg.logconfig_json:

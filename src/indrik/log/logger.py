@@ -18,7 +18,7 @@ from indrik.log.atoms import ATOMS, Environ, SafeAtoms, all_atoms
 from indrik.log.capture import CAPTURE
 from indrik.log.handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
 from indrik.log.json_lines import JSON_FORMAT, json_line
-from indrik.log.logconfig import apply_logconfig, is_configured, restored_on_error
+from indrik.log.logconfig import apply_logconfig, drop_old_handlers, is_configured, restored_on_error
 from indrik.log.names import ACCESS, ERROR, share_gunicorn_names
 from indrik.log.outputs import Outputs
 from indrik.log.syslog import Syslog
@@ -68,20 +68,27 @@ class Logger:
         """Make the loggers what `cfg` says: at start, and again on a reload. All or nothing."""
         loglevel = self._level(cfg.loglevel)
         line, warnings = self._access_line(cfg)
+        logs = (self.error_log, self.access_log)
         fresh: list[OwnHandler] = []
         with restored_on_error():
             try:
-                error_handlers, access_handlers = self._configure(cfg, loglevel, fresh)
+                for log, level in zip(logs, (loglevel, logging.INFO), strict=True):
+                    log.propagate = False
+                    log.setLevel(level)
+                named = apply_logconfig(cfg, logs)
+                outputs = Outputs(cfg, self.error_fmt, self.datefmt, self.access_fmt, self.syslog_fmt, fresh)
+                error_handlers = [] if self.error_log in named else outputs.error_outputs()
+                access_handlers = [] if self.access_log in named else outputs.access_outputs()
                 self._capture(cfg)
             except BaseException:
                 for handler in fresh:
                     handler.close()
                 raise
-        for log, handlers in ((self.error_log, error_handlers), (self.access_log, access_handlers)):
-            for old in [handler for handler in log.handlers if isinstance(handler, OwnHandler)]:
-                if old not in fresh:
-                    log.removeHandler(old)
-                    old.close()
+        for log, handlers in zip(logs, (error_handlers, access_handlers), strict=True):
+            # What disable_existing_loggers is meant for is other people's loggers.
+            log.disabled = False
+            if log not in named:
+                drop_old_handlers(log)
             for handler in handlers:
                 log.addHandler(handler)
         self.cfg = cfg
@@ -93,38 +100,6 @@ class Logger:
         self.access_enabled = _is_access_on(cfg) or type(self).access is not Logger.access
         for warning in warnings:
             self.warning("%s", warning)
-
-    def _configure(
-        self, cfg: Any, loglevel: int, fresh: list[OwnHandler]
-    ) -> tuple[list[OwnHandler], list[OwnHandler]]:
-        """Load the user's configuration, then open the outputs of the loggers that it does not name."""
-        error_unnamed, access_unnamed = logging.NullHandler(), logging.NullHandler()
-        for log, level, mark in (
-            (self.error_log, loglevel, error_unnamed),
-            (self.access_log, logging.INFO, access_unnamed),
-        ):
-            log.propagate = False
-            log.setLevel(level)
-            # A configuration that names a logger replaces its handlers: whether the mark is still there
-            # tells.
-            log.addHandler(mark)
-        apply_logconfig(cfg)
-        outputs = Outputs(cfg, self.error_fmt, self.datefmt, self.access_fmt, self.syslog_fmt, fresh)
-        results: list[list[OwnHandler]] = []
-        for log, mark, open_outputs in (
-            (self.error_log, error_unnamed, outputs.error_outputs),
-            (self.access_log, access_unnamed, outputs.access_outputs),
-        ):
-            # A configuration with disable_existing_loggers would switch off the server's own loggers by the
-            # way.
-            log.disabled = False
-            if mark in log.handlers:
-                log.removeHandler(mark)
-                results.append(open_outputs())
-            else:
-                results.append([])
-            mark.close()
-        return results[0], results[1]
 
     def _capture(self, cfg: Any) -> None:
         if cfg.capture_output and cfg.errorlog not in (None, "-"):

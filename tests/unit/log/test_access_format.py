@@ -91,7 +91,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("what", "agent", "written"), HOSTILE)
-@pytest.mark.parametrize("form", ['"%(a)s"', 'tab\t"%(a)s"', '"%({user-agent}i)s"', '"%({HTTP_USER_AGENT}e)s"'])
+@pytest.mark.parametrize(
+    "form", ['"%(a)s"', 'tab\t"%(a)s"', '"%({user-agent}i)s"', '"%({HTTP_USER_AGENT}e)s"']
+)
 def test_a_value_stays_in_its_quotes(what: str, agent: str, written: str, form: str) -> None:
     made = line(form, environ(HTTP_USER_AGENT=agent), req=Request([("USER-AGENT", agent)]))
     assert made.removeprefix("tab\t") == f'"{written}"'

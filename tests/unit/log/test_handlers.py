@@ -40,6 +40,11 @@ def record(text: str = "hello") -> logging.LogRecord:
     return logging.LogRecord("x", logging.INFO, "f", 1, text, (), None)
 
 
+def descriptor(handler: logging.FileHandler) -> int:
+    assert handler.stream is not None
+    return handler.stream.fileno()
+
+
 def contents(handler: logging.FileHandler) -> str:
     return Path(handler.baseFilename).read_text(encoding="utf-8")
 
@@ -96,7 +101,9 @@ def test_a_full_disk_loses_lines_and_raises_nothing(capsys: pytest.CaptureFixtur
     handler.close()
 
 
-def test_lines_that_are_written_again_end_the_loss(log_file: LogFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_are_written_again_end_the_loss(
+    log_file: LogFile, capsys: pytest.CaptureFixture[str]
+) -> None:
     log_file.losses.lost(OSError("gone"))
     log_file.write_line("back")
     assert log_file.losses.count == 0
@@ -121,7 +128,7 @@ def test_console(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_console_that_is_gone_loses_lines(capsys: pytest.CaptureFixture[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    stream = open(writer, "w", encoding="utf-8")
+    stream = os.fdopen(writer, "w", encoding="utf-8")
     console = Console(stream)
     console.write_line("one")
     assert console.losses.count == 1
@@ -142,7 +149,7 @@ def test_a_missing_directory_is_named(tmp_path: Path, missing: str) -> None:
 
 
 def test_a_directory_is_no_log_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="accesslog: cannot open .*: Is a directory"):
+    with pytest.raises(ConfigError, match=r"accesslog: cannot open .*: Is a directory"):
         open_log_file("accesslog", str(tmp_path))
 
 
@@ -159,7 +166,7 @@ def test_a_fifo_with_a_reader_takes_lines(tmp_path: Path) -> None:
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     handler = LogFile(str(path))
     try:
-        assert os.get_blocking(handler.stream.fileno())
+        assert os.get_blocking(descriptor(handler))
         handler.write_line("one")
         assert os.read(reader, 100) == b"one\n"
     finally:
@@ -175,7 +182,7 @@ def test_a_file_goes_to_the_workers_user_and_a_device_does_not(
     log_file.give_to(33, 34)
     device = LogFile(os.devnull)
     device.give_to(33, 34)
-    assert given == [(log_file.stream.fileno(), 33, 34)]
+    assert given == [(descriptor(log_file), 33, 34)]
     device.close()
 
 
@@ -191,11 +198,11 @@ def test_reopening_after_a_rename(log_file: LogFile) -> None:
     old = log_file.baseFilename + ".1"
     os.rename(log_file.baseFilename, old)
     log_file.write_line("still the old file")
-    number = log_file.stream.fileno()
+    number = descriptor(log_file)
     reopen(log_file)
     log_file.write_line("new")
     log_file.emit(record("newer"))
-    assert log_file.stream.fileno() == number
+    assert descriptor(log_file) == number
     assert Path(old).read_text() == "before\nstill the old file\n"
     assert contents(log_file) == "new\nnewer\n"
     assert not os.get_inheritable(number)
@@ -242,6 +249,7 @@ def test_a_handler_that_opens_in_its_own_way_gets_a_new_stream(tmp_path: Path) -
     path = tmp_path / "x.log"
     handler = Own(path)
     before = handler.stream
+    assert before is not None
     path.rename(tmp_path / "x.log.old")
     reopen(handler)
     assert before.closed
@@ -258,7 +266,7 @@ def test_all_file_handlers_are_found_once(log_file: LogFile) -> None:
     try:
         found = all_file_handlers()
         assert found.count(log_file) == 1
-        assert other not in found
+        assert id(other) not in map(id, found)
         loggers = list(all_loggers())
         assert loggers[0] is logging.root
         assert len(loggers) == len(set(loggers))
@@ -270,7 +278,7 @@ def test_all_file_handlers_are_found_once(log_file: LogFile) -> None:
 class TestReadsOnlyMessages:
     @pytest.fixture
     def log(self) -> Iterator[logging.Logger]:
-        log = logging.Logger("x")
+        log = logging.Logger("x")  # noqa: LOG001 - not registered: nothing to clean up
         log.propagate = False
         yield log
         for handler in log.handlers:
@@ -315,7 +323,7 @@ class TestReadsOnlyMessages:
         assert not reads_only_messages(log)
 
     def test_parents_count_when_the_logger_propagates(self, log: logging.Logger) -> None:
-        log.parent = parent = logging.Logger("p")
+        log.parent = parent = logging.Logger("p")  # noqa: LOG001 - as above
         parent.addHandler(logging.handlers.BufferingHandler(1))
         assert reads_only_messages(log)
         log.propagate = True

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 
 from indrik.log import losses
 from indrik.log.losses import LossReport
 
 
-def test_the_first_loss_is_told_at_once_and_the_next_ones_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_loss_is_told_at_once_and_the_next_ones_are_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = LossReport("access.log")
     for _ in range(1000):
         report.lost(OSError("no space left"))
@@ -18,7 +23,7 @@ def test_a_later_interval_is_told_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(losses.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     report = LossReport("x")
     report.lost(OSError("a"))
     now += losses.INTERVAL
@@ -36,5 +41,5 @@ def test_recovery_tells_the_whole_number(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_closed_stderr_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses.sys, "stderr", None)
+    monkeypatch.setattr(sys, "stderr", None)
     LossReport("x").lost(OSError("a"))
