@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             here = machine.describe()
             choose_cpus(options)
             environment.prepare()
-            environment.check_servers(options.servers)
+            environment.check_servers(options.servers, environment.places())
             versions = environment.versions(options.servers)
             environment.say(
                 f"{here.text}; servers on CPU {options.server_cpu}, load on CPU {options.load_cpu}"

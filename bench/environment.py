@@ -13,7 +13,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.servers import Server
@@ -98,30 +98,37 @@ def prepare_peers() -> None:
     mark.write_text(wanted, encoding="utf-8")
 
 
-def check_servers(servers: Iterable[Server]) -> None:
-    """Each row's program is there, and indrik's are the builds that they claim to be, under the peers'
-    Python. Missing if not.
-    """
+def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> None:
+    """Missing unless each row's program is there, and indrik's rows are the builds that they claim to be."""
     for server in servers:
-        argv = server.argv({**places(), "host": "", "port": "0", "app": ""})
+        argv = server.argv({**where, "host": "", "port": "0", "app": ""})
         if not Path(argv[0]).exists():
             raise Missing(
-                f"{server.name}: {Path(argv[0]).relative_to(ROOT)} is not there; `make build` makes it"
+                f"{server.name}: {os.path.relpath(argv[0], ROOT)} is missing; `make build` makes it"
             )
-        if not server.reports_build:
-            continue
-        python = run([str(Path(argv[0]).with_name("python")), "-c", "import sys; print(sys.version)"]).strip()
-        if python != sys.version:
-            ours, theirs = python.split()[0], sys.version.split()[0]
-            raise Missing(
-                f"{server.name} runs under Python {ours}, the peers under {theirs}: make .venv anew"
-            )
-        env = {**os.environ, "PYTHONPATH": str(ROOT), **server.environment(places())}
-        text = run([*argv[: argv.index("--bind")], "--version"], env=env).strip()
-        if server.reports_build not in re.findall("[a-z]+", text):
-            raise Missing(
-                f"{server.name}: `--version` should say {server.reports_build!r}, but says {text[-300:]!r}"
-            )
+        if server.reports_build:
+            check_python(server, Path(argv[0]).with_name("python"))
+            check_build(server, argv[: argv.index("--bind")], where)
+
+
+def check_python(server: Server, python: Path) -> None:
+    """Missing unless the row's Python is the one that the peers run under, which is this one."""
+    theirs = run([str(python), "-c", "import sys; print(sys.version)"]).strip()
+    if theirs != sys.version:
+        raise Missing(
+            f"{server.name} runs under Python {theirs.split()[0]}, the peers under {sys.version.split()[0]}: "
+            "run this with the Python that .venv was made from"
+        )
+
+
+def check_build(server: Server, command: list[str], where: Mapping[str, str]) -> None:
+    """Missing unless the command says that it is the row's build."""
+    env = {**os.environ, "PYTHONPATH": where["root"], **server.environment(where)}
+    text = run([*command, "--version"], env=env).strip()
+    if server.reports_build not in re.findall("[a-z]+", text):
+        raise Missing(
+            f"{server.name}: --version should say {server.reports_build!r}, but says {text[-300:]!r}"
+        )
 
 
 def versions(servers: Sequence[Server]) -> dict[str, str]:

@@ -25,6 +25,7 @@ LONGEST = 4.0
 
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2933 }
+  .page { fill: #ffffff }
   .title { font-weight: 600 }
   .note { font-size: 12px; fill: #5f6b7a }
   .bar { fill: #a3aebb }
@@ -33,6 +34,7 @@ STYLE = """
   .cut { stroke: #ffffff; stroke-width: 3 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e4e7eb }
+    .page { fill: #0d1117 }
     .note { fill: #9aa5b1 }
     .bar { fill: #616e7c }
     .ours { fill: #60a5fa }
@@ -107,6 +109,9 @@ def draw(title: str, note: str, panels: Sequence[Panel], digits: int = 1) -> str
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
         f"<title>{escape(title)}</title>",
         f"<style>{STYLE}</style>",
+        # A page of its own: a viewer that does not know the media query must not draw dark letters on a dark
+        # ground.
+        f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
         f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}" style="font-size: 15px">{escape(title)}</text>',
         f'<text class="note" x="{MARGIN}" y="{MARGIN + 31}">{escape(note)}</text>',
     ]

@@ -117,7 +117,7 @@ def compare_section(run: Run) -> str:
             rows.append(
                 [
                     label(name),
-                    us.text(1),
+                    us.text(2),
                     number(us.median / least if least else None, 2),
                     number(summarize(sample["us_user"] for sample in samples).median, 1),
                     rate.text(),
