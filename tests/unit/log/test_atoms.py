@@ -54,7 +54,7 @@ def test_there_is_every_atom_that_gunicorn_has() -> None:
     assert set(FAMILIES) == {"i", "o", "e"}
 
 
-@pytest.mark.parametrize(("key", "expected"), EXPECTED.items())
+@pytest.mark.parametrize(("key", "expected"), EXPECTED.items(), ids=EXPECTED)
 def test_value(key: str, expected: Any) -> None:
     assert read(key) == expected
 
