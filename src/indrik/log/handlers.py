@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from indrik.errors import ConfigError
 from indrik.log.losses import LossReport
@@ -21,6 +21,12 @@ _MESSAGE_ONLY = frozenset(
     {"StreamHandler", "FileHandler", "NullHandler", "WatchedFileHandler", "RotatingFileHandler"}
     | {"TimedRotatingFileHandler", "SysLogHandler"}
 )
+
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:  # Python 3.10 has the class without the parameter
+    _StreamHandler = logging.StreamHandler
 
 
 class OwnHandler(logging.Handler):
@@ -44,7 +50,7 @@ class OwnHandler(logging.Handler):
             super().handleError(record)
 
 
-class Console(OwnHandler, logging.StreamHandler[TextIO]):
+class Console(OwnHandler, _StreamHandler):
     """Standard output or standard error, whichever object Python has for it now."""
 
     def __init__(self, stream: TextIO) -> None:

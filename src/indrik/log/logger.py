@@ -150,7 +150,9 @@ class Logger:
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """An error with the traceback of the exception that is being handled."""
-        self.error_log.exception(msg, *args, **_from_caller(kwargs))
+        # Not Logger.exception: Python 3.10 counts its frame too when it looks for the caller.
+        kwargs.setdefault("exc_info", True)
+        self.error_log.error(msg, *args, **_from_caller(kwargs))
 
     def log(self, lvl: int | str, msg: Any, *args: Any, **kwargs: Any) -> None:
         """A line at `lvl`, a number or a name; an unknown name counts as info."""
