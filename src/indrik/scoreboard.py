@@ -1,9 +1,11 @@
-"""The scoreboard: one shared mapping, one fixed slot a worker, so that liveness and diagnosis need no file, socket or reply.
+"""The scoreboard: one shared mapping, one fixed slot a worker, so that liveness and diagnosis need no file,
+socket or reply.
 
-The arbiter makes it before any fork; every process maps the same pages. A slot has one writer, the worker that holds
-it; the arbiter clears it before a worker gets it and writes `order` alone while the worker lives. Readers are anywhere and take no lock:
-each value is one aligned 8-byte word, which x86-64 and AArch64 store and load whole. The request's text can be torn
-by a reader that races with `begin`; it is only ever shown to people.
+The arbiter makes it before any fork; every process maps the same pages. A slot has one writer, the worker
+that holds it; the arbiter clears it before a worker gets it and writes `order` alone while the worker lives.
+Readers are anywhere and take no lock: each value is one aligned 8-byte word, which x86-64 and AArch64 store
+and load whole. The request's text can be torn by a reader that races with `begin`; it is only ever shown to
+people.
 
 Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.monotonic():
 
@@ -26,8 +28,9 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
           19     text_bytes       u64  length of the request's text
           20..31                       free
     byte 256..415  text                first bytes of the request line
-    word  64..95   latency             u64 each, LATENCY_BUCKETS powers of two of a microsecond: request inside the application
-          96..127  queue_wait          the same for the wait between the request's arrival and its begin
+    word  64..95   latency             u64 each, LATENCY_BUCKETS powers of two of a microsecond: request
+    inside the application 96..127  queue_wait          the same for the wait between the request's arrival
+    and its begin
 """
 
 from __future__ import annotations
@@ -46,24 +49,24 @@ LATENCY_BUCKETS = 32
 
 _WORDS = 128
 
-_HEARTBEAT = cython.declare(cython.int, 0)
-_REQUEST_AT = cython.declare(cython.int, 1)
-_STARTED_AT = cython.declare(cython.int, 2)
-_READY_AT = cython.declare(cython.int, 3)
-_STATE = cython.declare(cython.int, 8)
-_IN_PROGRESS = cython.declare(cython.int, 9)
-_REQUESTS = cython.declare(cython.int, 10)
-_ACCEPTED = cython.declare(cython.int, 11)
-_REFUSED = cython.declare(cython.int, 12)
-_ERRORS = cython.declare(cython.int, 13)
-_WANTS_REPLACEMENT = cython.declare(cython.int, 14)
-_PID = cython.declare(cython.int, 15)
-_GENERATION = cython.declare(cython.int, 16)
-_AGE = cython.declare(cython.int, 17)
-_ORDER = cython.declare(cython.int, 18)
-_TEXT_LENGTH = cython.declare(cython.int, 19)
-_LATENCY = cython.declare(cython.int, 64)
-_QUEUE_WAIT = cython.declare(cython.int, 96)
+_HEARTBEAT = 0
+_REQUEST_AT = 1
+_STARTED_AT = 2
+_READY_AT = 3
+_STATE = 8
+_IN_PROGRESS = 9
+_REQUESTS = 10
+_ACCEPTED = 11
+_REFUSED = 12
+_ERRORS = 13
+_WANTS_REPLACEMENT = 14
+_PID = 15
+_GENERATION = 16
+_AGE = 17
+_ORDER = 18
+_TEXT_LENGTH = 19
+_LATENCY = 64
+_QUEUE_WAIT = 96
 
 
 class State(enum.IntEnum):
@@ -81,7 +84,8 @@ class Order(enum.IntEnum):
     """What the arbiter wants of a worker that it sends TERM to.
 
     LEAVE: siblings serve the same listeners, so the worker stops accepting at once and nothing is lost.
-    DRAIN: nobody comes after it, so what the kernel has queued must be served before the listeners are closed.
+    DRAIN: nobody comes after it, so what the kernel has queued must be served before the listeners are
+    closed.
     """
 
     NONE = 0
@@ -134,21 +138,14 @@ class Totals(NamedTuple):
 NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS)
 
 
-@cython.cclass
 class Slot:
     """One worker's place in the scoreboard. Both sides; call from the thread that holds the GIL.
 
     `number` never changes; the mapping lives as long as any of its slots.
     """
 
-    number = cython.declare(cython.int, visibility="readonly")
-    _f: cython.p_double  # the slot's words as doubles; uncompiled, a memoryview cast to "d"
-    _q: cython.p_ulonglong  # the same words as unsigned integers; uncompiled, cast to "Q"
-    _b: cython.p_uchar  # the same bytes
-    _owner: object  # keeps the mapping's buffer exported, so that it cannot be unmapped under the pointers
-
     def __init__(self, buffer: Any, number: int) -> None:
-        """`buffer` is the whole mapping, writable. Raises IndexError if slot `number` is not wholly inside it."""
+        """`buffer` is the whole mapping, writable. Raises IndexError if slot `number` is not inside it."""
         view = memoryview(buffer).cast("B")
         at = number * SLOT_BYTES
         if number < 0 or at + SLOT_BYTES > len(view):
@@ -157,25 +154,23 @@ class Slot:
         part = view[at : at + SLOT_BYTES]
         self._owner = part
         if cython.compiled:
-            # The check above is the proof for every index below: all are constants (plus a bucket < LATENCY_BUCKETS)
-            # below _WORDS, and text is cut to TEXT_BYTES.
-            octets: cython.uchar[::1] = part
-            self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))
+            # The check above is the proof for every index below: all are constants (plus a bucket <
+            # LATENCY_BUCKETS) below _WORDS, and text is cut to TEXT_BYTES.
+            octets: cython.uchar[::1] = part  # type: ignore[type-arg, valid-type, assignment]
+            self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))  # type: ignore[index]
             self._f = cython.cast(cython.p_double, self._b)
             self._q = cython.cast(cython.p_ulonglong, self._b)
         else:
-            self._b = part
+            self._b = part  # type: ignore[assignment]
             self._f = part.cast("d")
             self._q = part.cast("Q")
 
-    @cython.ccall
     def beat(self, now: cython.double) -> None:
         """Worker only. Say that the worker is alive."""
         self._f[_HEARTBEAT] = now
 
-    @cython.ccall
     def begin(self, request_line: bytes, now: cython.double) -> None:
-        """Worker only. A request goes into the application; at most TEXT_BYTES of its request line are kept."""
+        """Worker only. A request goes into the application; the first TEXT_BYTES of its line are kept."""
         length: cython.Py_ssize_t = len(request_line)
         if length > 160:
             length = 160
@@ -183,9 +178,9 @@ class Slot:
             source: cython.p_uchar = request_line
             index: cython.Py_ssize_t
             for index in range(length):
-                self._b[256 + index] = source[index]
+                self._b[256 + index] = source[index]  # type: ignore[index]
         else:
-            self._b[256 : 256 + length] = request_line[:length]
+            self._b[256 : 256 + length] = request_line[:length]  # type: ignore[index]
         self._q[_TEXT_LENGTH] = length
         self._f[_REQUEST_AT] = now
         self._f[_HEARTBEAT] = now
@@ -193,34 +188,28 @@ class Slot:
         if self._q[_STATE] == 2:
             self._q[_STATE] = 3
 
-    @cython.ccall
     def end(self, now: cython.double) -> None:
         """Worker only. The request is answered, or has failed."""
         self._f[_HEARTBEAT] = now
         self._q[_REQUESTS] += 1
         if self._q[_IN_PROGRESS] > 0:
             self._q[_IN_PROGRESS] -= 1
-        if self._q[_IN_PROGRESS] == 0:
-            if self._q[_STATE] == 3:
-                self._q[_STATE] = 2
+        if self._q[_IN_PROGRESS] == 0 and self._q[_STATE] == 3:
+            self._q[_STATE] = 2
         self._q[_LATENCY + bucket(now - self._f[_REQUEST_AT])] += 1
 
-    @cython.ccall
     def waited(self, seconds: cython.double) -> None:
         """Worker only. Count how long a complete request waited for the application."""
         self._q[_QUEUE_WAIT + bucket(seconds)] += 1
 
-    @cython.ccall
     def count_accepted(self) -> None:
         """Worker only. One more connection."""
         self._q[_ACCEPTED] += 1
 
-    @cython.ccall
     def count_refused(self) -> None:
         """Worker only. One more request that the server itself refused."""
         self._q[_REFUSED] += 1
 
-    @cython.ccall
     def count_error(self) -> None:
         """Worker only. One more request in which the application raised."""
         self._q[_ERRORS] += 1
@@ -249,17 +238,17 @@ class Slot:
     @property
     def heartbeat(self) -> float:
         """When the worker was last known to be alive."""
-        return self._f[_HEARTBEAT]
+        return float(self._f[_HEARTBEAT])
 
     @property
     def started_at(self) -> float:
         """When the slot was given to its worker."""
-        return self._f[_STARTED_AT]
+        return float(self._f[_STARTED_AT])
 
     @property
     def ready_at(self) -> float:
         """When the worker became ready to serve; 0 before."""
-        return self._f[_READY_AT]
+        return float(self._f[_READY_AT])
 
     @ready_at.setter
     def ready_at(self, value: cython.double) -> None:
@@ -268,7 +257,7 @@ class Slot:
     @property
     def request_at(self) -> float:
         """When the request that began last did so."""
-        return self._f[_REQUEST_AT]
+        return float(self._f[_REQUEST_AT])
 
     @property
     def request_text(self) -> str:
@@ -280,12 +269,12 @@ class Slot:
     @property
     def in_progress(self) -> int:
         """Requests inside the application."""
-        return self._q[_IN_PROGRESS]
+        return int(self._q[_IN_PROGRESS])
 
     @property
     def pid(self) -> int:
         """The worker's process, 0 while the slot is free or the fork has just happened."""
-        return self._q[_PID]
+        return int(self._q[_PID])
 
     @pid.setter
     def pid(self, value: cython.ulonglong) -> None:
@@ -294,12 +283,12 @@ class Slot:
     @property
     def generation(self) -> int:
         """Generation of configuration and code that the worker runs."""
-        return self._q[_GENERATION]
+        return int(self._q[_GENERATION])
 
     @property
     def age(self) -> int:
         """The worker's serial number."""
-        return self._q[_AGE]
+        return int(self._q[_AGE])
 
     @property
     def wants_replacement(self) -> Recycle:
@@ -331,10 +320,9 @@ class Slot:
         )
 
 
-@cython.cfunc
-@cython.inline
 def bucket(seconds: cython.double) -> cython.int:
-    """The histogram bucket of a duration: 0 below 1 µs, else one more for each doubling, at most LATENCY_BUCKETS - 1.
+    """The histogram bucket of a duration: 0 below 1 µs, else one more for each doubling, at most
+    LATENCY_BUCKETS - 1.
 
     Bucket n > 0 holds [2**(n-1), 2**n) microseconds; the last one all that is longer (some 18 minutes).
     """
@@ -354,7 +342,8 @@ def bucket(seconds: cython.double) -> cython.int:
 
 
 class Scoreboard:
-    """`slots` places in one anonymous mapping that forked processes share, and behind them the master's own record.
+    """`slots` places in one anonymous mapping that forked processes share, and behind them the master's own
+    record.
 
     Master only, made before the first fork; a forked process may read all of it.
     """
@@ -370,7 +359,8 @@ class Scoreboard:
     def take(self, generation: int, age: int, now: float) -> Slot:
         """The free slot with the lowest number, cleared for a worker that is about to be forked.
 
-        Low numbers come back first, so that they stay within workers plus those being replaced. Raises IndexError when all are taken.
+        Low numbers come back first, so that they stay within workers plus those being replaced. Raises
+        IndexError when all are taken.
         """
         if not self._free:
             raise IndexError(f"all {len(self.slots)} slots of the scoreboard are taken")
@@ -392,7 +382,7 @@ class Scoreboard:
 
     def count(self, event: Event) -> int:
         """How often `event` has happened since the master started."""
-        return self._record[event]
+        return int(self._record[event])
 
     def total(self) -> Totals:
         """Counters of all workers, living and gone."""
@@ -401,5 +391,3 @@ class Scoreboard:
             if slot.age:
                 result = result.plus(slot.totals())
         return result
-
-

@@ -1,4 +1,6 @@
-"""The arbiter: the master process that starts, watches, renews and stops the workers. It never touches a client's bytes."""
+"""The arbiter: the master process that starts, watches, renews and stops the workers. It never touches a
+client's bytes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The master process: its life, its loop and its signals.
 
-The loop observes (signals, dead children, the scoreboard, the clock), lets `plan` decide, and acts. How a worker is started stands in
-`nursery`, a reload in `reload`, the hand-over to a new program in `handover`, what is said of the dead in `obituary`.
+The loop observes (signals, dead children, the scoreboard, the clock), lets `plan` decide, and acts. How a
+worker is started stands in `nursery`, a reload in `reload`, the hand-over to a new program in `handover`,
+what is said of the dead in `obituary`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from typing import Any, NoReturn
 
 from indrik import __version__
 from indrik.arbiter import handover, plan
+from indrik.arbiter.failures import Failures
 from indrik.arbiter.generation import Environment, Generation
 from indrik.arbiter.nursery import Nursery
-from indrik.arbiter.obituary import OutOfMemoryWatch, report, signal_name, what_it_serves, why_it_cannot_react
-from indrik.arbiter.offspring import APP_LOAD_ERROR, FORK_BLOCKED, WORKER_BOOT_ERROR
+from indrik.arbiter.obituary import (
+    OutOfMemoryWatch,
+    explain_abort,
+    explain_death,
+    signal_name,
+    what_it_serves,
+)
+from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR
 from indrik.arbiter.pidfile import Pidfile
 from indrik.arbiter.recycling import Recycling
 from indrik.arbiter.reload import Reload
@@ -47,8 +55,8 @@ _STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 class Arbiter:
     """The master of a group of workers. `run` never returns: it ends in SystemExit.
 
-    Hooks get it as `server`. Attributes for them: `cfg`, `log`, `app`, `pid`, `master_pid`, `master_name`, `num_workers`, `WORKERS`
-    (pid -> Worker), `LISTENERS`, `worker_age`, `scoreboard`.
+    Hooks get it as `server`. Attributes for them: `cfg`, `log`, `app`, `pid`, `master_pid`, `master_name`,
+    `num_workers`, `WORKERS` (pid -> Worker), `LISTENERS`, `worker_age`, `scoreboard`.
     """
 
     WORKER_BOOT_ERROR = WORKER_BOOT_ERROR
@@ -71,7 +79,7 @@ class Arbiter:
         self.worker_age = 0
         self.environment = Environment()
         self.current: Generation
-        self._start_directory = getattr(app, "start_directory", None) or os.getcwd()
+        self.start_directory = getattr(app, "start_directory", None) or os.getcwd()
         self._roster = Roster(MOST_WORKERS)
         self.WORKERS = self._roster.workers
         self._wakeup = Wakeup()
@@ -79,13 +87,12 @@ class Arbiter:
         self._reload = Reload(self)
         self._recycling = Recycling()
         self._memory = OutOfMemoryWatch()
-        self._supervisor = Supervisor(self.log)
+        self.supervisor = Supervisor(self.log)
+        self._handover = handover.Handover(self)
         self._stopping: str | None = None
         #: Some worker has been ready: from then on no failing worker stops the server.
         self._has_served = False
-        self._boot_failures = 0
-        self._crashes = 0
-        self._spawn_at = 0.0
+        self._failures = Failures()
         self._wanted_wake_at = float("inf")
         self._pardoned_at = float("-inf")
         self._logged_workers: int | None = None
@@ -118,6 +125,10 @@ class Arbiter:
     def wakeup(self) -> None:
         """Make the loop go round now."""
         self._wakeup.wake()
+
+    def report_serving(self, remark: str = "") -> None:
+        """Tell the supervisor that all is well (again)."""
+        self.supervisor.ready(f"serving, generation {self.current.number}{remark}")
 
     def _call_hook(self, name: str, *arguments: Any) -> bool:
         """Call a hook whose failure must not change what the arbiter is doing; it is logged with its name."""
@@ -159,9 +170,15 @@ class Arbiter:
         """Queue the signals that the table gives the master."""
         self._wakeup.install(MASTER_SIGNALS)
 
+    def name_pidfile(self) -> str | None:
+        """Where the pid file belongs now; None: nowhere."""
+        name: str | None = self.cfg.pidfile
+        return f"{name}.2" if name is not None and self.master_pid else name
+
     def _create_pidfile(self) -> None:
-        if self.cfg.pidfile is not None:
-            pidfile = Pidfile(self.cfg.pidfile + (".2" if self.master_pid else ""))
+        name = self.name_pidfile()
+        if name is not None:
+            pidfile = Pidfile(name)
             pidfile.create(os.getpid())
             self.pidfile = pidfile
 
@@ -228,10 +245,12 @@ class Arbiter:
         """Look, decide, act. Returns the seconds until the next look is due."""
         now = time.monotonic()
         if now > self._wanted_wake_at + STOOD_STILL:
-            self.log.warning("The server stood still for %.1f s; workers get their time anew", now - self._wanted_wake_at)
+            self.log.warning(
+                "The server stood still for %.1f s; workers get their time anew", now - self._wanted_wake_at
+            )
             self._pardoned_at = now
         self._note_ready()
-        wake_at = min(self._recycling.check(self._roster, self.log, now), self._supervisor.ping(now))
+        wake_at = min(self._recycling.check(self._roster, self.log, now), self.supervisor.ping(now))
         result = plan.plan(now, self._roster.seen(), self._goal(), self._limits())
         for action in result.actions:
             self._act(action)
@@ -256,13 +275,15 @@ class Arbiter:
             generation=self.current.number,
             candidate=None if candidate is None else candidate.number,
             rolling=self._reload.rolling,
-            spawn_at=self._spawn_at,
-            cautious=self._boot_failures > 0,
+            spawn_at=self._failures.spawn_at,
+            cautious=self._failures.is_cautious,
             stopping=self._stopping is not None,
         )
 
     def _limits(self) -> plan.Limits:
-        boot = [generation.limits_boot() for generation in (self.current, self._reload.candidate) if generation]
+        boot = [
+            generation.limits_boot() for generation in (self.current, self._reload.candidate) if generation
+        ]
         return plan.Limits(
             timeout=self.cfg.timeout,
             boot_timeout=0.0 if 0.0 in boot else max(boot),
@@ -274,20 +295,25 @@ class Arbiter:
         number = len(self._roster)
         if self._stopping is None and number != self._logged_workers:
             self._logged_workers = number
-            self.log.debug("%s workers", number, extra={"metric": "indrik.workers", "value": number, "mtype": "gauge"})
+            self.log.debug(
+                "%s workers", number, extra={"metric": "indrik.workers", "value": number, "mtype": "gauge"}
+            )
 
     def _note_ready(self) -> None:
         for member in self._roster:
             if not member.ready and member.slot.ready_at:
                 member.ready = True
                 self.scoreboard.note(Event.READY)
-                self._boot_failures = 0
-                self._spawn_at = 0.0
+                self._failures.note_ready()
                 self._reload.note_ready(member.generation)
-                self.log.debug("Worker is ready (pid: %s) after %.2f s", member.pid, member.slot.ready_at - member.spawned_at)
+                self.log.debug(
+                    "Worker is ready (pid: %s) after %.2f s",
+                    member.pid,
+                    member.slot.ready_at - member.spawned_at,
+                )
                 if not self._has_served:
                     self._has_served = True
-                    self._supervisor.ready(f"serving, generation {self.current.number}")
+                    self.report_serving()
 
     def _act(self, action: plan.Action) -> None:
         if isinstance(action, plan.Spawn):
@@ -300,26 +326,21 @@ class Arbiter:
             member.asked_at = time.monotonic()
             self.kill_worker(action.pid, STACKS_SIGNAL)
         elif isinstance(action, plan.Abort):
-            self._abort(self._roster[action.pid], action)
+            explain_abort(self.log, self._roster[action.pid], action.seconds, action.booting)
+            self.scoreboard.note(Event.TIMED_OUT)
+            self.kill_worker(action.pid, signal.SIGABRT)
         elif isinstance(action, plan.Kill):
             member = self._roster[action.pid]
-            self.log.error("Worker (pid:%s) did not end in time, %s: KILL", action.pid, what_it_serves(member, time.monotonic()))
+            self.log.error(
+                "Worker (pid:%s) did not end in time, %s: KILL",
+                action.pid,
+                what_it_serves(member, time.monotonic()),
+            )
             self.kill_worker(action.pid, signal.SIGKILL)
         elif isinstance(action, plan.Confirm):
             self._reload.confirm()
         else:
             self._reload.complete()
-            self._supervisor.ready(f"serving, generation {self.current.number}")
-
-    def _abort(self, member: Member, action: plan.Abort) -> None:
-        what = "has not become ready for" if action.booting else "gave no sign of life for"
-        reason = why_it_cannot_react(member.pid)
-        self.log.critical("WORKER TIMEOUT (pid:%s): %s %.1f s, %s%s", member.pid, what, action.seconds,
-                          what_it_serves(member, time.monotonic()), f"; {reason}" if reason else "")  # fmt: skip
-        stacks = take_stacks(member.stacks_fd)
-        self.log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks or "none: the process did not react")
-        self.scoreboard.note(Event.TIMED_OUT)
-        self.kill_worker(member.pid, signal.SIGABRT)
 
     # --- workers
 
@@ -359,7 +380,8 @@ class Arbiter:
                 member.aborted_at = now
             elif sig == signal.SIGKILL:
                 member.killed_at = now
-        # A worker that has just died is reaped when the loop comes round; until then its pid cannot be another's.
+        # A worker that has just died is reaped when the loop comes round; until then its pid cannot be
+        # another's.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sig)
 
@@ -385,19 +407,15 @@ class Arbiter:
             if pid in self._roster:
                 self._bury(self._roster[pid], os.waitstatus_to_exitcode(status))
             elif pid == self.reexec_pid:
-                self._note_new_master_gone(os.waitstatus_to_exitcode(status))
+                self._handover.note_successor_gone(os.waitstatus_to_exitcode(status))
 
     def _bury(self, member: Member, code: int) -> None:
         self._note_ready()
-        out_of_memory = self._memory.took_one() if code == -signal.SIGKILL and member.killed_at is None else ""
+        out_of_memory = (
+            self._memory.took_one() if code == -signal.SIGKILL and member.killed_at is None else ""
+        )
         expected = member.was_told or member.aborted_at is not None or self._stopping is not None
-        if code != 0 and not expected:
-            self.log.error("%s", report(member, code, out_of_memory))
-            stacks = take_stacks(member.stacks_fd)
-            if stacks:
-                self.log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks)
-        else:
-            self.log.debug("%s", report(member, code, out_of_memory))
+        explain_death(self.log, member, code, expected, out_of_memory)
         ready_at = member.slot.ready_at
         self._roster.remove(member)
         self.scoreboard.note(Event.DIED)
@@ -405,34 +423,31 @@ class Arbiter:
         if self._stopping is not None or member.was_told:
             return
         if not self._has_served and code in (WORKER_BOOT_ERROR, APP_LOAD_ERROR):
-            raise HaltServer("Worker failed to boot." if code == WORKER_BOOT_ERROR else "App failed to load.", code)
-        self._count_death(member, code, ready_at)
-
-    def _count_death(self, member: Member, code: int, ready_at: float) -> None:
-        now = time.monotonic()
+            raise HaltServer(
+                "Worker failed to boot." if code == WORKER_BOOT_ERROR else "App failed to load.", code
+            )
         how = f"exit code {code}" if code >= 0 else signal_name(-code)
         if not member.ready:
-            self._count_boot_failure(member.generation, f"a new worker (pid {member.pid}) did not come up: {how}")
-        elif now - ready_at >= plan.STABLE_AFTER:
-            self._crashes = 0
-        elif code != 0 or now - ready_at < plan.SOAK:
-            self._crashes += 1
-            # The first crash may be one bad request; a row of them is not allowed to eat the machine.
-            self._spawn_at = max(self._spawn_at, now + plan.back_off(self._crashes - 1, plan.CRASH_CAP))
-            self._reload.note_failure(member.generation, f"a new worker (pid {member.pid}) died at once: {how}")
+            self._count_boot_failure(
+                member.generation, f"a new worker (pid {member.pid}) did not come up: {how}"
+            )
+        elif self._failures.note_death(time.monotonic(), ready_at, code):
+            self._reload.note_failure(
+                member.generation, f"a new worker (pid {member.pid}) died at once: {how}"
+            )
 
     def _count_boot_failure(self, generation: int, what: str) -> None:
         self.scoreboard.note(Event.FAILED_TO_BOOT)
-        if self._reload.candidate is not None and generation == self._reload.candidate.number:
+        candidate = self._reload.candidate
+        if candidate is not None and generation == candidate.number:
+            rolling = self._reload.rolling
             self._reload.note_failure(generation, what)
-            if not self._reload.is_active:
-                self._supervisor.ready(f"serving, generation {self.current.number}; the last reload failed")
-            if not self._reload.rolling:
+            if not rolling:
                 return
-        self._boot_failures += 1
-        delay = plan.back_off(self._boot_failures)
-        self._spawn_at = time.monotonic() + delay
-        self.log.warning("%s workers in a row failed to start; the next try is in %.2f s", self._boot_failures, delay)
+        count, delay = self._failures.note_boot_failure(time.monotonic())
+        self.log.warning(
+            "Starts of workers that failed in a row: %d; the next try is in %.2f s", count, delay
+        )
 
     # --- generations (called by Reload)
 
@@ -459,10 +474,7 @@ class Arbiter:
         if name != self.proc_name:
             self.proc_name = name
             set_title(f"master [{name}]")
-        wanted = self.cfg.pidfile
-        if wanted is not None and self.master_pid:
-            wanted += ".2"
-        if wanted != (self.pidfile.path if self.pidfile else None):
+        if self.name_pidfile() != (self.pidfile.path if self.pidfile else None):
             if self.pidfile is not None:
                 self.pidfile.unlink()
                 self.pidfile = None
@@ -472,8 +484,7 @@ class Arbiter:
                 self.log.error("%s", error)
         workers = self.cfg.workers
         self.num_workers = max(min(1, workers), workers + self._adjustment)
-        self._boot_failures = self._crashes = 0
-        self._spawn_at = 0.0
+        self._failures.forget()
 
     # --- signals
 
@@ -482,10 +493,8 @@ class Arbiter:
 
     def handle_hup(self) -> None:
         """Reload."""
-        self._supervisor.reloading()
+        self.supervisor.reloading()
         self._reload.begin()
-        if not self._reload.is_active:
-            self._supervisor.ready(f"serving, generation {self.current.number}; the last reload failed")
 
     def handle_term(self) -> None:
         """Graceful stop."""
@@ -529,54 +538,13 @@ class Arbiter:
         else:
             self.log.debug("SIGWINCH ignored. Not daemonized")
 
-    # --- hand-over
-
     def reexec(self) -> None:
         """Start a new master that inherits the listeners."""
-        if self.reexec_pid:
-            self.log.warning("USR2 ignored: a new master is running already (pid: %s)", self.reexec_pid)
-            return
-        if self.master_pid:
-            self.log.warning("USR2 ignored: the old master is still running (pid: %s)", self.master_pid)
-            return
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                signal.set_wakeup_fd(-1)
-                environment = getattr(self.cfg, "env_orig", os.environ)
-                handover.exec_new_master(self, self.LISTENERS, environment, self._start_directory)
-            except BaseException:
-                self.log.exception("The new master cannot be started")
-            finally:
-                # Nothing of the old master may run here: no hook, no cleaning up.
-                os._exit(127)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self.reexec_pid = pid
-        self._supervisor.reloading()
-        self.log.info("New master started (pid: %s); stop this one with TERM when it serves", pid)
-
-    def _note_new_master_gone(self, code: int) -> None:
-        self.reexec_pid = 0
-        self._supervisor.ready(f"serving, generation {self.current.number}")
-        if code:
-            self.log.error("The new master exited with code %s; this one goes on", code)
-        else:
-            self.log.info("The new master has stopped; this one goes on")
+        self._handover.start_successor()
 
     def maybe_promote_master(self) -> None:
         """Become the only master once the one that started this one is gone."""
-        if not self.master_pid or self.master_pid == os.getppid():
-            return
-        self.log.info("Master has been promoted.")
-        self.master_name = "Master"
-        self.master_pid = 0
-        self.proc_name = self.cfg.proc_name
-        handover.forget_predecessor()
-        if self.pidfile is not None:
-            self.pidfile.rename(self.cfg.pidfile)
-        set_title(f"master [{self.proc_name}]")
-        self._supervisor.ready(f"serving, generation {self.current.number}")
+        self._handover.maybe_promote()
 
     # --- the end
 
@@ -594,13 +562,14 @@ class Arbiter:
     def stop(self, graceful: bool = True) -> None:
         """Tell all workers to leave and wait until they are gone; those that stay too long are killed.
 
-        The workers are told first and the listeners closed here afterwards: as long as a worker holds a listener too, what
-        the kernel has queued on it is served. INT or QUIT meanwhile turns a graceful stop into a quick one.
+        The workers are told first and the listeners closed here afterwards: as long as a worker holds a
+        listener too, what the kernel has queued on it is served. INT or QUIT meanwhile turns a graceful stop
+        into a quick one.
         """
         if self.reexec_pid:
-            self._supervisor.main_pid(self.reexec_pid)
+            self.supervisor.main_pid(self.reexec_pid)
         else:
-            self._supervisor.stopping()
+            self.supervisor.stopping()
         self._begin_stop(graceful)
         self._close_listeners()
         while len(self._roster):

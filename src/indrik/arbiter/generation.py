@@ -1,7 +1,9 @@
-"""A generation: one reading of the configuration, the listeners that it asks for, and the workers forked from both.
+"""A generation: one reading of the configuration, the listeners that it asks for, and the workers forked from
+both.
 
-Two generations live side by side while a reload is on trial, and a worker of either may have to be started. So each keeps
-what the process looked like when its configuration was read, and a forked worker enters the generation it belongs to.
+Two generations live side by side while a reload is on trial, and a worker of either may have to be started.
+So each keeps what the process looked like when its configuration was read, and a forked worker enters the
+generation it belongs to.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class Generation:
     preloader: Any = None
 
     def enter(self, app: Any, environment: Environment) -> None:
-        """Make this process one of this generation: directory, import path, environment, configuration of `app`."""
+        """Make this process one of this generation: directory, import path, environment, configuration of
+        `app`.
+        """
         os.chdir(self.directory)
         sys.path[:] = self.path
         environment.apply(self.cfg.env)

@@ -1,7 +1,9 @@
-"""USR2: the program on disk takes over. The new master is exec'ed by the old one and inherits its listening descriptors.
+"""USR2: the program on disk takes over. The new master is exec'ed by the old one and inherits its listening
+descriptors.
 
-What it needs to know stands in two environment variables: INDRIK_PID, the old master's process id, and INDRIK_FD, a JSON list of
-the listeners. Both serve side by side until one of them is stopped; which one is the operator's choice.
+What it needs to know stands in two environment variables: INDRIK_PID, the old master's process id, and
+INDRIK_FD, a JSON list of the listeners. Both serve side by side until one of them is stopped; which one is
+the operator's choice.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from indrik.arbiter.offspring import FORK_BLOCKED
+from indrik.arbiter.titles import set_title
 from indrik.errors import ConfigError
 from indrik.net.addresses import Address, format_address, parse_address
 from indrik.net.listeners import Listener, adopt
@@ -25,8 +29,12 @@ FD_VARIABLE = "INDRIK_FD"
 SYSTEMD_FIRST_FD = 3
 
 
-def exec_new_master(server: Any, listeners: Sequence[Listener], environment: Mapping[str, str], directory: str) -> NoReturn:
-    """In the forked child: become the new master, started exactly as this one was (script, `python -m`, virtual environment)."""
+def exec_new_master(
+    server: Any, listeners: Sequence[Listener], environment: Mapping[str, str], directory: str
+) -> NoReturn:
+    """In the forked child: become the new master, started exactly as this one was (script, `python -m`,
+    virtual environment).
+    """
     server.cfg.pre_exec(server)
     variables = dict(environment)
     # The watchdog's pings come from whoever is the main process, whatever its number.
@@ -48,7 +56,9 @@ def exec_new_master(server: Any, listeners: Sequence[Listener], environment: Map
 
 
 def predecessor() -> int:
-    """The pid of the master that started this one by USR2, 0 if nobody did. A stale variable, inherited from further up, counts as none."""
+    """The pid of the master that started this one by USR2, 0 if nobody did. A stale variable, inherited from
+    further up, counts as none.
+    """
     text = os.environ.get(PID_VARIABLE, "")
     return int(text) if text.isdigit() and int(text) == os.getppid() else 0
 
@@ -60,7 +70,9 @@ def forget_predecessor() -> None:
 
 
 def inherited_listeners(scheme: str) -> list[Listener]:
-    """What the old master handed over. Raises ConfigError if the variable or a descriptor is not what it should be."""
+    """What the old master handed over. Raises ConfigError if the variable or a descriptor is not what it
+    should be.
+    """
     text = os.environ.pop(FD_VARIABLE, "")
     if not text:
         return []
@@ -77,7 +89,9 @@ def inherited_listeners(scheme: str) -> list[Listener]:
 
 
 def systemd_listeners(scheme: str) -> list[Listener]:
-    """The descriptors of socket activation (sd_listen_fds(3)), if they are meant for this process. Raises ConfigError."""
+    """The descriptors of socket activation (sd_listen_fds(3)), if they are meant for this process. Raises
+    ConfigError.
+    """
     meant_for, count = os.environ.get("LISTEN_PID", ""), os.environ.get("LISTEN_FDS", "")
     if not (meant_for.isdigit() and count.isdigit() and int(meant_for) == os.getpid()):
         return []
@@ -86,8 +100,12 @@ def systemd_listeners(scheme: str) -> list[Listener]:
     return [adopt(SYSTEMD_FIRST_FD + index, scheme) for index in range(int(count))]
 
 
-def match(wanted: Sequence[Address], inherited: Sequence[Listener]) -> tuple[list[Listener | Address], list[Listener]]:
-    """For each wanted address the inherited listener that has it, else the address itself; and those that nobody wants."""
+def match(
+    wanted: Sequence[Address], inherited: Sequence[Listener]
+) -> tuple[list[Listener | Address], list[Listener]]:
+    """For each wanted address the inherited listener that has it, else the address itself; and those that
+    nobody wants.
+    """
     left = list(inherited)
     result: list[Listener | Address] = []
     for address in wanted:
@@ -103,3 +121,63 @@ def close_quietly(listeners: Sequence[Listener]) -> None:
     for listener in listeners:
         with contextlib.suppress(OSError):
             listener.close(unlink=False)
+
+
+class Handover:
+    """The master's relation to the one that it starts (its successor) and to the one that started it. Master
+    only.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def start_successor(self) -> None:
+        """Fork and exec a new master, unless there are two already."""
+        server = self._server
+        if server.reexec_pid:
+            server.log.warning("USR2 ignored: a new master is running already (pid: %s)", server.reexec_pid)
+            return
+        if server.master_pid:
+            server.log.warning("USR2 ignored: the old master is still running (pid: %s)", server.master_pid)
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                environment = getattr(server.cfg, "env_orig", os.environ)
+                exec_new_master(server, server.LISTENERS, environment, server.start_directory)
+            except BaseException:
+                server.log.exception("The new master cannot be started")
+            finally:
+                # Nothing of the old master may run here: no hook, no cleaning up.
+                os._exit(127)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        server.reexec_pid = pid
+        server.supervisor.reloading()
+        server.log.info("New master started (pid: %s); stop this one with TERM when the new one serves", pid)
+
+    def note_successor_gone(self, code: int) -> None:
+        """The new master has ended; this one was never anything but the master."""
+        server = self._server
+        server.reexec_pid = 0
+        server.report_serving()
+        if code:
+            server.log.error("The new master exited with code %s; this one goes on", code)
+        else:
+            server.log.info("The new master has stopped; this one goes on")
+
+    def maybe_promote(self) -> None:
+        """Become the only master once the one that started this one is gone (its child is then another's)."""
+        server = self._server
+        if not server.master_pid or server.master_pid == os.getppid():
+            return
+        server.log.info("Master has been promoted.")
+        server.master_name = "Master"
+        server.master_pid = 0
+        server.proc_name = server.cfg.proc_name
+        forget_predecessor()
+        if server.pidfile is not None:
+            server.pidfile.rename(server.name_pidfile())
+        set_title(f"master [{server.proc_name}]")
+        server.report_serving()

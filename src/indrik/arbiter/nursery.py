@@ -25,7 +25,8 @@ class Nursery:
         self._environment = environment
 
     def spawn(self, generation: Generation, seat: int) -> Member:
-        """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no more processes.
+        """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no
+        more processes.
 
         In the worker this never returns: it ends in SystemExit.
         """
@@ -33,7 +34,9 @@ class Nursery:
         server.worker_age += 1
         age = server.worker_age
         now = time.monotonic()
-        worker = cfg.worker_class(age, server.pid, generation.listeners, server.app, cfg.timeout / 2.0, cfg, generation.log)
+        worker = cfg.worker_class(
+            age, server.pid, generation.listeners, server.app, cfg.timeout / 2.0, cfg, generation.log
+        )
         slot = self._roster.scoreboard.take(generation.number, age, now)
         stacks = -1
         try:
@@ -44,7 +47,8 @@ class Nursery:
             cfg.pre_fork(server, worker)
             pid = self._fork(worker, generation)
         except BaseException:
-            # In the child, too, SystemExit passes here; but there the slot is its own by now, and the master's to free.
+            # In the child, too, SystemExit passes here; but there the slot is its own by now, and the
+            # master's to free.
             if os.getpid() == server.pid:
                 self._roster.scoreboard.release(slot)
                 if stacks >= 0:
@@ -55,12 +59,15 @@ class Nursery:
         if cfg.max_worker_lifetime:
             member.expires_in = cfg.max_worker_lifetime + random.uniform(0.0, cfg.max_worker_lifetime_jitter)
         if cfg.max_worker_memory:
-            member.memory_limit = (cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)) * MIB
+            member.memory_limit = (
+                cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)
+            ) * MIB
         self._roster.add(member)
         return member
 
     def _fork(self, worker: Any, generation: Generation) -> int:
-        # Blocked in between, so that a signal meets either the master's handlers in the master or the worker's in the worker.
+        # Blocked in between, so that a signal meets either the master's handlers in the master or the
+        # worker's in the worker.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         try:
             pid = os.fork()

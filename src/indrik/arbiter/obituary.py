@@ -1,4 +1,6 @@
-"""Why a worker died, and what it was doing: sentences for the error log, from evidence and never from a guess."""
+"""Why a worker died, and what it was doing: sentences for the error log, from evidence and never from a
+guess.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,19 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from indrik.arbiter.roster import Member
+from indrik.arbiter.stacks import take_stacks
 
 _PROC = Path("/proc")
 
 #: Letters of /proc/PID/stat that explain why a process cannot react (proc(5)).
-_STATES = {"T": "stopped by a signal", "t": "stopped by a debugger", "D": "waiting in the kernel, uninterruptibly"}
+_STATES = {
+    "T": "stopped by a signal",
+    "t": "stopped by a debugger",
+    "D": "waiting in the kernel, uninterruptibly",
+}
 
 
 def signal_name(number: int) -> str:
@@ -59,11 +67,15 @@ def why_it_cannot_react(pid: int) -> str:
         channel = _PROC.joinpath(str(pid), "wchan").read_text(encoding="ascii").strip()
     except OSError:
         channel = ""
-    return f"the process is {_STATES[state]}" + (f" in {channel}" if state == "D" and channel not in ("", "0") else "")
+    return f"the process is {_STATES[state]}" + (
+        f" in {channel}" if state == "D" and channel not in ("", "0") else ""
+    )
 
 
 class OutOfMemoryWatch:
-    """The kernel's own count of processes that it killed for want of memory, in this control group or, failing that, anywhere."""
+    """The kernel's count of processes that it killed for want of memory, in this control group or,
+    failing that, anywhere.
+    """
 
     def __init__(self, proc: Path = _PROC, cgroups: Path = Path("/sys/fs/cgroup")) -> None:
         self._source = _find_counter(proc, cgroups)
@@ -75,7 +87,8 @@ class OutOfMemoryWatch:
         if before is None or self._last is None or self._last <= before:
             return ""
         assert self._source is not None
-        return f"out of memory: the kernel's count of such kills rose from {before} to {self._last} ({self._source})"
+        rise = f"from {before} to {self._last} ({self._source})"
+        return f"out of memory: the kernel's count of such kills rose {rise}"
 
     def _read(self) -> int | None:
         if self._source is None:
@@ -112,7 +125,9 @@ def _find_counter(proc: Path, cgroups: Path) -> Path | None:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident set size (proc(5), statm) in bytes; 0 if the process is gone. Raises OSError where there is no /proc."""
+    """Resident set size (proc(5), statm) in bytes; 0 if the process is gone. Raises OSError where there is no
+    /proc.
+    """
     try:
         pages = int(_PROC.joinpath(str(pid), "statm").read_text(encoding="ascii").split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -123,9 +138,38 @@ def resident_bytes(pid: int) -> int:
 def report(member: Member, code: int, out_of_memory: str, now: float | None = None) -> str:
     """One sentence on a death that nobody ordered."""
     at = time.monotonic() if now is None else now
-    parts = [f"Worker (pid:{member.pid}) {how_it_ended(code)} {lifetime(member, at)}, while {what_it_serves(member, at)}"]
-    if out_of_memory and code == -signal.SIGKILL:
-        parts.append(out_of_memory)
-    return "; ".join(parts)
+    ended = f"Worker (pid:{member.pid}) {how_it_ended(code)} {lifetime(member, at)}"
+    cause = f"; {out_of_memory}" if out_of_memory and code == -signal.SIGKILL else ""
+    return f"{ended}, while {what_it_serves(member, at)}{cause}"
 
 
+def explain_abort(log: Any, member: Member, seconds: float, booting: bool) -> None:
+    """Into the log, before a silent worker is aborted: for how long it has been silent, what it is serving,
+    and its stacks.
+    """
+    what = "has not become ready for" if booting else "gave no sign of life for"
+    reason = why_it_cannot_react(member.pid)
+    serving = what_it_serves(member, time.monotonic())
+    log.critical(
+        "WORKER TIMEOUT (pid:%s): %s %.1f s, %s%s",
+        member.pid,
+        what,
+        seconds,
+        serving,
+        f"; {reason}" if reason else "",
+    )
+    stacks = take_stacks(member.stacks_fd)
+    log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks or "none: the process did not react")
+
+
+def explain_death(log: Any, member: Member, code: int, expected: bool, out_of_memory: str) -> None:
+    """Into the log, when a worker was reaped: how it ended, and if that was unexpected, where it was (after a
+    crash).
+    """
+    if code == 0 or expected:
+        log.debug("%s", report(member, code, out_of_memory))
+        return
+    log.error("%s", report(member, code, out_of_memory))
+    stacks = take_stacks(member.stacks_fd)
+    if stacks:
+        log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks)

@@ -1,4 +1,6 @@
-"""The first and last steps of a worker's process: what happens between the fork and `Worker.init_process`, and its exit status."""
+"""The first and last steps of a worker's process: what happens between the fork and `Worker.init_process`,
+and its exit status.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from indrik.arbiter.titles import set_title
 from indrik.errors import AppImportError, IndrikError
 from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, WORKER_SIGNALS
 
-#: Exit status of a worker that could not start, and of one whose application could not be found in its module.
+#: Exit status of a worker that could not start, and of one whose application could not be found in its
+#: module.
 WORKER_BOOT_ERROR = 3
 APP_LOAD_ERROR = 4
 
@@ -25,8 +28,9 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 def leave_master() -> None:
     """Worker only, right after the fork, with FORK_BLOCKED blocked: forget the master's handlers.
 
-    Signals that stop are let through, and end the process: nobody is served yet. The others wait, blocked, until the
-    worker has installed its own handlers, so that a request to reopen the logs is not lost in between.
+    Signals that stop are let through, and end the process: nobody is served yet. The others wait, blocked,
+    until the worker has installed its own handlers, so that a request to reopen the logs is not lost in
+    between.
     """
     signal.set_wakeup_fd(-1)
     for number in FORK_BLOCKED:
@@ -41,9 +45,11 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
 
 
 def live(server: Any, worker: Any, cfg: Any, log: Any) -> NoReturn:
-    """Worker only: be `worker` from here to the end of the process, which is a SystemExit that the caller lets pass.
+    """Worker only: be `worker` from here to the end of the process, which is a SystemExit that the caller
+    lets pass.
 
-    Status 0 after a stop, WORKER_BOOT_ERROR or APP_LOAD_ERROR if it did not come up, 255 for anything unexpected later.
+    Status 0 after a stop, WORKER_BOOT_ERROR or APP_LOAD_ERROR if it did not come up, 255 for anything
+    unexpected later.
     """
     pid = os.getpid()
     status: object = 0
@@ -58,7 +64,11 @@ def live(server: Any, worker: Any, cfg: Any, log: Any) -> NoReturn:
     except SystemExit as stop:
         status = stop.code
         if not worker.booted and worker.alive and not _is_ours(stop):
-            log.error("Worker failed to boot (pid: %s): something called exit(%s) while the application was loading", pid, stop.code)
+            log.error(
+                "Worker failed to boot (pid: %s): the application called exit(%s) while it was loading",
+                pid,
+                stop.code,
+            )
             status = WORKER_BOOT_ERROR
     except AppImportError as error:
         log.debug("Exception while loading the application", exc_info=True)

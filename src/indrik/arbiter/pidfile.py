@@ -20,7 +20,9 @@ class Pidfile:
         """Write `pid`. Raises ConfigError if a living process holds the file, or if it cannot be written."""
         holder = self.read_live_pid()
         if holder is not None and holder != pid:
-            raise ConfigError(f"pid file {self.path}: another server is running with pid {holder}; stop it or name another file")
+            raise ConfigError(
+                f"pid file {self.path}: a server with pid {holder} is running; stop it or name another file"
+            )
         self.pid = pid
         folder = os.path.dirname(self.path) or "."
         try:

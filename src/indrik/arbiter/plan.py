@@ -1,12 +1,16 @@
-"""What the arbiter should do next: a pure function from what it sees to what it should do and when to look again.
+"""What the arbiter should do next: a pure function from what it sees to what it should do and when to look
+again.
 
 No clock, process or log is touched here. The rules, for one generation of code and configuration (`fresh`):
 
-- As many workers as wanted; one that is missing is started at once, unless starts have just failed (back-off).
-- A worker that should be renewed (another generation, or one that asked for it: `stale`) serves until its successor is
-  ready. One successor is booted at a time, so there is never more than one worker over the wanted number.
+- As many workers as wanted; one that is missing is started at once, unless starts have just failed
+  (back-off).
+- A worker that should be renewed (another generation, or one that asked for it: `stale`) serves until its
+  successor is ready. One successor is booted at a time, so there is never more than one worker over the
+  wanted number.
 - Nobody is told to leave while that would bring the number of ready workers below the wanted one.
-- A new generation is on trial until one worker of it, the canary, has been ready for SOAK seconds; before that it replaces nobody.
+- A new generation is on trial until one worker of it, the canary, has been ready for SOAK seconds; before
+  that it replaces nobody.
 - A worker that gives no sign of life is aborted, one that outlives its time to leave is killed.
 """
 
@@ -17,8 +21,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-#: Seconds that the first worker of a new generation must live, ready, before old ones are replaced: long enough
-#: to see one that dies as soon as it serves.
+#: Seconds that the first worker of a new generation must live, ready, before old ones are replaced: long
+#: enough to see one that dies as soon as it serves.
 SOAK = 1.0
 
 #: Seconds between the request for stacks and ABRT: they are written by a C-level handler, at once if at all.
@@ -30,16 +34,15 @@ ABORT_GRACE = 1.0
 #: Seconds that a quick stop (INT, QUIT) grants before KILL.
 QUICK_TIMEOUT = 3.0
 
-#: Seconds that back-off reaches at most for workers that start but crash: they do serve in between.
-CRASH_CAP = 2.0
-
 #: A worker that lived this long after it was ready has not crashed "at once".
 STABLE_AFTER = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One living worker as the arbiter sees it. Points in time are of the monotonic clock; None: has not happened."""
+    """One living worker as the arbiter sees it. Points in time are of the monotonic clock; None: has not
+    happened.
+    """
 
     pid: int
     age: int
@@ -68,14 +71,16 @@ class Limits:
     timeout: float
     boot_timeout: float
     graceful_timeout: float
-    #: Silence counts from here at the earliest: when everything had been stopped (a debugger, a frozen machine), workers
-    #: get their time anew before they are taken for dead.
+    #: Silence counts from here at the earliest: when everything had been stopped (a debugger, a frozen
+    #: machine), workers get their time anew before they are taken for dead.
     pardoned_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is wanted. `candidate` is a generation on trial, `rolling` says that it has passed and replaces the others."""
+    """What is wanted. `candidate` is a generation on trial, `rolling` says that it has passed and replaces
+    the others.
+    """
 
     workers: int
     generation: int
@@ -113,7 +118,9 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """End a worker that is silent (`seconds` without a sign of life, or without becoming ready when `booting`)."""
+    """End a worker that is silent (`seconds` without a sign of life, or without becoming ready when
+    `booting`).
+    """
 
     pid: int
     seconds: float
@@ -142,7 +149,9 @@ Action: TypeAlias = Spawn | Retire | Inspect | Abort | Kill | Confirm | Complete
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Actions in the order in which to do them, and the time at which to look again if nothing happens before."""
+    """Actions in the order in which to do them, and the time at which to look again if nothing happens
+    before.
+    """
 
     actions: tuple[Action, ...] = ()
     wake_at: float = math.inf
@@ -169,7 +178,9 @@ def plan(now: float, seen: Sequence[Seen], goal: Goal, limits: Limits) -> Plan:
         aborted = {action.pid for action in draft.actions if isinstance(action, Abort)}
         active = [worker for worker in seen if worker.is_active and worker.pid not in aborted]
         if goal.candidate is not None and not goal.rolling:
-            _try_candidate(draft, [worker for worker in active if worker.generation == goal.candidate], goal.candidate)
+            _try_candidate(
+                draft, [worker for worker in active if worker.generation == goal.candidate], goal.candidate
+            )
             active = [worker for worker in active if worker.generation != goal.candidate]
         _staff(draft, active, goal)
     return Plan(tuple(draft.actions), draft.wake_at)
@@ -195,7 +206,9 @@ def _watch(draft: _Draft, seen: Iterable[Seen], limits: Limits) -> None:
                 draft.actions.append(Kill(worker.pid))
                 continue
         booting = worker.ready_at is None
-        since, timeout = (worker.spawned_at, limits.boot_timeout) if booting else (worker.heartbeat, limits.timeout)
+        since, timeout = (
+            (worker.spawned_at, limits.boot_timeout) if booting else (worker.heartbeat, limits.timeout)
+        )
         since = max(since, limits.pardoned_at)
         if not timeout or not draft.is_due(since + timeout):
             continue
@@ -206,7 +219,9 @@ def _watch(draft: _Draft, seen: Iterable[Seen], limits: Limits) -> None:
 
 
 def _try_candidate(draft: _Draft, canaries: Sequence[Seen], generation: int) -> None:
-    """See one worker of the new generation through its trial. Its failure is an event, not a state: the arbiter acts on it."""
+    """See one worker of the new generation through its trial. Its failure is an event, not a state: the
+    arbiter acts on it.
+    """
     if not canaries:
         draft.actions.append(Spawn(generation, 0))
         return
@@ -233,19 +248,25 @@ def _staff(draft: _Draft, active: list[Seen], goal: Goal) -> None:
         if goal.cautious:
             missing = 0 if any(worker.ready_at is None for worker in staying) else 1
         if missing and draft.is_due(goal.spawn_at):
-            draft.actions.extend(Spawn(generation, seat) for seat in _seats_for(missing, staying, stale, goal))
+            draft.actions.extend(
+                Spawn(generation, seat) for seat in _seats_for(missing, staying, stale, goal)
+            )
     elif goal.rolling and not stale and all(worker.ready_at is not None for worker in staying):
         draft.actions.append(Complete())
 
 
 def _superfluous(active: Sequence[Seen], goal: Goal, is_stale_pid: set[int]) -> list[Seen]:
-    """Who may leave now: the ready ones beyond the wanted number, and the booting ones that nobody needs any more."""
+    """Who may leave now: the ready ones beyond the wanted number, and the booting ones that nobody needs any
+    more.
+    """
     ready = [worker for worker in active if worker.ready_at is not None]
     booting = [worker for worker in active if worker.ready_at is None]
     fresh_ready = sum(worker.pid not in is_stale_pid for worker in ready)
     # Booting workers of another generation would be replaced as soon as they are ready.
     leaving = [worker for worker in booting if worker.pid in is_stale_pid]
-    useful = sorted((worker for worker in booting if worker.pid not in is_stale_pid), key=lambda worker: worker.age)
+    useful = sorted(
+        (worker for worker in booting if worker.pid not in is_stale_pid), key=lambda worker: worker.age
+    )
     leaving.extend(useful[max(0, goal.workers - fresh_ready) :])
     held: dict[int, int] = {}
     for worker in ready:
@@ -264,9 +285,15 @@ def _superfluous(active: Sequence[Seen], goal: Goal, is_stale_pid: set[int]) -> 
 
 
 def _seats_for(number: int, staying: Sequence[Seen], stale: Sequence[Seen], goal: Goal) -> list[int]:
-    """A seat for each of `number` new workers: the empty ones first, then that of the worker to be replaced next."""
+    """A seat for each of `number` new workers: the empty ones first, then that of the worker to be replaced
+    next.
+    """
     held = {worker.seat for worker in staying}
     seats = [seat for seat in range(goal.workers) if seat not in held]
     fresh_seats = {worker.seat for worker in staying if worker not in stale}
-    succeeding = [worker.seat for worker in sorted(stale, key=lambda worker: worker.age) if worker.seat not in fresh_seats]
+    succeeding = [
+        worker.seat
+        for worker in sorted(stale, key=lambda worker: worker.age)
+        if worker.seat not in fresh_seats
+    ]
     return [*seats, *succeeding, *range(number)][:number]

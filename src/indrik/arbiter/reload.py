@@ -1,8 +1,10 @@
-"""HUP as a transaction: the new configuration and one new worker must prove themselves before anything old goes.
+"""HUP as a transaction: the new configuration and one new worker must prove themselves before anything old
+goes.
 
-Steps: `begin` reads and checks the configuration, opens added listeners and puts the generation on trial; `plan` boots a
-canary; `confirm` makes the configuration the valid one and lets the roll begin; `complete` lets go of what is no longer
-needed. `abandon` can end it at any time before that: the workers of the old generation have gone on serving.
+Steps: `begin` reads and checks the configuration, opens added listeners and puts the generation on trial;
+`plan` boots a canary; `confirm` makes the configuration the valid one and lets the roll begin; `complete`
+lets go of what is no longer needed. `abandon` can end it at any time before that: the workers of the old
+generation have gone on serving.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from indrik.errors import IndrikError
 from indrik.net.listeners import Listener, open_listener
 from indrik.scoreboard import Event
 
-#: After the canary has passed, this many new workers in a row must fail before the roll is turned back: by then
-#: the new code is known to start.
+#: After the canary has passed, this many new workers in a row must fail before the roll is turned back: by
+#: then the new code is known to start.
 ROLL_FAILURES = 3
 
 
@@ -39,7 +41,9 @@ class Reload:
         return self.candidate is not None
 
     def begin(self) -> None:
-        """Start a reload, or remember that one is wanted. Whatever fails is logged, and leaves everything as it was."""
+        """Start a reload, or remember that one is wanted. Whatever fails is logged, and leaves everything as
+        it was.
+        """
         server = self._server
         if self.is_active:
             self.queued = True
@@ -59,6 +63,7 @@ class Reload:
             for listener in added:
                 listener.close(unlink=True)
             self._back_to(old)
+            server.report_serving("; the last reload failed")
             return
         self.candidate = candidate
         self.rolling = False
@@ -82,7 +87,9 @@ class Reload:
             log = cfg.logger_class(cfg)
         listeners = []
         for address in cfg.address:
-            listener = next((known for known in old.listeners if known.is_for(address) and known not in listeners), None)
+            listener = next(
+                (known for known in old.listeners if known.is_for(address) and known not in listeners), None
+            )
             if listener is None:
                 listener = _open(address, cfg)
                 added.append(listener)
@@ -103,19 +110,25 @@ class Reload:
         return candidate
 
     def confirm(self) -> None:
-        """The canary is ready and stayed so: the new configuration is the valid one, old workers may be replaced."""
+        """The canary is ready and stayed so: the new configuration is the valid one, old workers may be
+        replaced.
+        """
         server, candidate = self._server, self.candidate
         assert candidate is not None
         self.rolling = True
         self._failures = 0
-        server.log.info("Reload: generation %d is up, replacing the workers of generation %d", candidate.number,
-                        server.current.number)  # fmt: skip
+        server.log.info(
+            "Reload: generation %d is up, replacing the workers of generation %d",
+            candidate.number,
+            server.current.number,
+        )
         server.adopt(candidate)
 
     def complete(self) -> None:
         """No old worker is left."""
         server, candidate, old = self._server, self.candidate, self._old
-        assert candidate is not None and old is not None
+        assert candidate is not None
+        assert old is not None
         self.candidate = None
         self.rolling = False
         server.current = candidate
@@ -125,6 +138,7 @@ class Reload:
         server.discard(old)
         server.scoreboard.note(Event.RELOADED)
         server.log.info("Reload complete: generation %d serves", candidate.number)
+        server.report_serving()
         self._next()
 
     def note_failure(self, generation: int, what: str) -> None:
@@ -141,7 +155,9 @@ class Reload:
             self._failures = 0
 
     def abandon(self, why: str) -> None:
-        """Go back to the old generation. Workers of the new one that serve already are replaced like any other stale one."""
+        """Go back to the old generation. Workers of the new one that serve already are replaced like any
+        other stale one.
+        """
         server, candidate, old = self._server, self.candidate, self._old
         if candidate is None or old is None:
             return
@@ -157,6 +173,7 @@ class Reload:
         server.discard(candidate)
         server.scoreboard.note(Event.RELOAD_ABANDONED)
         server.log.error("Reload abandoned: %s. Generation %d goes on serving", why, old.number)
+        server.report_serving("; the last reload failed")
         self._next()
 
     def _back_to(self, old: Generation) -> None:
@@ -174,6 +191,7 @@ class Reload:
         if self.queued:
             self.queued = False
             self._server.log.info("Reload: beginning the queued one")
+            self._server.supervisor.reloading()
             self.begin()
 
 

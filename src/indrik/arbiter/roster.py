@@ -1,4 +1,6 @@
-"""The master's view of its workers. The worker's body lives in its own process; here is what the master knows and has done."""
+"""The master's view of its workers. The worker's body lives in its own process; here is what the master knows
+and has done.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Where a worker's last stacks go: a nameless file in memory that master and worker share across the fork.
 
-The worker's C-level handlers (faulthandler) write to it without needing the interpreter; the master reads it and puts it into the
-error log, whatever that is (a file, syslog, a collector), which no signal handler could do.
+The worker's C-level handlers (faulthandler) write to it without needing the interpreter; the master reads it
+and puts it into the error log, whatever that is (a file, syslog, a collector), which no signal handler could
+do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Telling the supervisor how things stand (sd_notify(3)): one datagram to the socket named by NOTIFY_SOCKET."""
+"""Telling the supervisor how things stand (sd_notify(3)): a datagram to the socket named by NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 
 class Supervisor:
-    """The supervisor that started this server, if it wants to be told. Master only. A lost message is not an error of the server's."""
+    """The supervisor that started this server, if it wants to be told. Master only. A lost message is not an
+    error of the server's.
+    """
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -27,7 +29,9 @@ class Supervisor:
             try:
                 sock.sendto("\n".join(lines).encode(), path)
             except OSError as error:
-                self._log.warning("Cannot notify the supervisor at NOTIFY_SOCKET=%s: %s", self._address, error)
+                self._log.warning(
+                    "Cannot notify the supervisor at NOTIFY_SOCKET=%s: %s", self._address, error
+                )
                 self._address = ""
 
     def ready(self, status: str) -> None:
@@ -35,7 +39,9 @@ class Supervisor:
         self.tell("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """A reload has begun; `ready` ends it. systemd wants to know when, on the monotonic clock in microseconds."""
+        """A reload has begun; `ready` ends it. systemd wants to know when, on the monotonic clock in
+        microseconds.
+        """
         self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
@@ -57,7 +63,9 @@ class Supervisor:
 
 
 def _watchdog_interval() -> float:
-    """Seconds between two pings: half of what is granted (sd_watchdog_enabled(3)); 0: none wanted from this process."""
+    """Seconds between two pings: half of what is granted (sd_watchdog_enabled(3)); 0: none wanted from this
+    process.
+    """
     granted, meant_for = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not granted.isdigit() or (meant_for and meant_for != str(os.getpid())):
         return 0.0

@@ -1,4 +1,6 @@
-"""The process title, as ps shows it: with the package setproctitle where it is installed, otherwise unchanged."""
+"""The process title, as ps shows it: with the package setproctitle where it is installed, otherwise
+unchanged.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How the arbiter's loop is woken: signals are queued by their handlers, and one pipe makes the loop's sleep end.
+"""How the arbiter's loop is woken: signals are queued by their handlers, and one pipe makes the loop's sleep
+end.
 
 The write end is also what workers write a byte to when the scoreboard has news (ready, wants a successor).
 """
@@ -28,13 +29,14 @@ class Wakeup:
 
     def install(self, signals: Iterable[int]) -> None:
         """Queue these signals from now on."""
-        # The C handler writes to the pipe, so a signal between the look at the queue and the sleep is not slept over.
+        # The C handler writes to the pipe, so a signal between the look at the queue and the sleep is not
+        # slept over.
         signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, self.enqueue)
 
     def enqueue(self, number: int, frame: FrameType | None = None) -> None:
-        """The handler of every signal: deque's append is atomic, also against a handler that interrupts it."""
+        """The handler of every signal: deque's append is atomic, even where another handler interrupts it."""
         self._queue.append(number)
 
     def wake(self) -> None:

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from indrik.errors import ConfigError
 
-#: (host, port) for TCP, a path for a unix socket (an abstract name begins with NUL), a number for an inherited descriptor.
+#: (host, port) for TCP, a path for a unix socket (an abstract name begins with NUL), a number for an
+#: inherited descriptor.
 Address: TypeAlias = tuple[str, int] | str | int
 
 _FD = re.compile(r"fd://(\d+)")
@@ -26,13 +27,17 @@ def parse_address(text: str, default_port: int = 8000) -> Address:
     if text.startswith("fd://"):
         match = _FD.fullmatch(text)
         if match is None:
-            raise ConfigError(f"invalid address {text!r}: after fd:// a descriptor's number is expected, as in fd://3")
+            raise ConfigError(
+                f"invalid address {text!r}: after fd:// a descriptor's number is expected, as in fd://3"
+            )
         return int(match[1])
     if text.startswith("unix:"):
         return _parse_unix(text)
     scheme, mark, rest = text.partition("://")
     if mark and scheme.lower() != "tcp":
-        raise ConfigError(f"invalid address {text!r}: known schemes are tcp://, unix: and fd://, not {scheme}://")
+        raise ConfigError(
+            f"invalid address {text!r}: known schemes are tcp://, unix: and fd://, not {scheme}://"
+        )
     return _parse_tcp(text, rest if mark else text, default_port)
 
 
@@ -47,7 +52,9 @@ def format_address(address: Address) -> str:
 
 
 def is_abstract(path: str) -> bool:
-    """Whether a unix address lives in Linux's abstract name space: no file, no mode, gone with its last socket."""
+    """Whether a unix address lives in Linux's abstract name space: no file, no mode, gone with its last
+    socket.
+    """
     return path.startswith("\0")
 
 

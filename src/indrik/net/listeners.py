@@ -1,8 +1,8 @@
 """Listening sockets: opened once by the arbiter, inherited by everybody else.
 
-A `Listener` owns one descriptor and, for a unix socket, the file it made. Processes share the open file description
-behind the descriptor, so a socket listens until the last of them has closed it: closing one here never refuses a
-connection that another process still serves.
+A `Listener` owns one descriptor and, for a unix socket, the file it made. Processes share the open file
+description behind the descriptor, so a socket listens until the last of them has closed it: closing one here
+never refuses a connection that another process still serves.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class _Log(Protocol):
 class _BindSettings(Protocol):
     @property
     def address(self) -> list[Address]: ...
+
     backlog: int
     reuse_port: bool
     umask: int
@@ -47,12 +48,15 @@ class _BindSettings(Protocol):
 
 
 class Listener:
-    """One listening socket. `owns_file` says whether this process's server made the unix socket's file and may remove it."""
+    """One listening socket. `owns_file` says whether this process's server made the unix socket's file and
+    may remove it.
+    """
 
     __slots__ = ("_file", "address", "asked", "scheme", "sock")
 
-    def __init__(self, sock: socket.socket, scheme: str = "http", owns_file: bool = False,
-                 asked: Address | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, sock: socket.socket, scheme: str = "http", owns_file: bool = False, asked: Address | None = None
+    ) -> None:
         self.sock = sock
         self.scheme = scheme
         self.address: tuple[str, int] | str = _bound_name(sock)
@@ -97,7 +101,9 @@ class Listener:
         self.sock.listen(backlog)
 
     def close(self, unlink: bool) -> None:
-        """Close the descriptor. With `unlink`, remove the unix socket's file too, unless a sibling has put its own there."""
+        """Close the descriptor. With `unlink`, remove the unix socket's file too, unless a sibling has put
+        its own there.
+        """
         if unlink and self._file is not None and isinstance(self.address, str):
             if _file_identity(self.address) == self._file:
                 with contextlib.suppress(FileNotFoundError):
@@ -115,9 +121,11 @@ def create_sockets(
     tries: int = BIND_TRIES,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Listener]:
-    """The listeners that `cfg` asks for (of them only `addresses`), or one for each of `fds`, which were made elsewhere.
+    """The listeners that `cfg` asks for (of them only `addresses`), or one for each of `fds`, which were made
+    elsewhere.
 
-    An address that is taken is tried `tries` times, a second apart. Raises BindError; nothing stays open then.
+    An address that is taken is tried `tries` times, a second apart. Raises BindError; nothing stays open
+    then.
     """
     scheme = "https" if cfg.is_ssl else "http"
     if fds:
@@ -183,8 +191,9 @@ def open_listener(address: Address, cfg: _BindSettings, scheme: str = "http") ->
     return Listener(sock, scheme, asked=address)
 
 
-def _open_patiently(address: Address, cfg: _BindSettings, log: _Log, scheme: str, tries: int,
-                    sleep: Callable[[float], None]) -> Listener:  # fmt: skip
+def _open_patiently(
+    address: Address, cfg: _BindSettings, log: _Log, scheme: str, tries: int, sleep: Callable[[float], None]
+) -> Listener:
     shown = format_address(address)
     for attempt in range(1, tries + 1):
         try:
@@ -194,7 +203,14 @@ def _open_patiently(address: Address, cfg: _BindSettings, log: _Log, scheme: str
             if error.errno not in _PASSING or attempt == tries:
                 hint = _hint(error.errno, address)
                 raise BindError(f"cannot listen on {shown}: {reason}{hint}") from error
-            log.error("Cannot listen on %s: %s; trying again in %g s (%d of %d)", shown, reason, BIND_DELAY, attempt, tries)
+            log.error(
+                "Cannot listen on %s: %s; trying again in %g s (%d of %d)",
+                shown,
+                reason,
+                BIND_DELAY,
+                attempt,
+                tries,
+            )
             sleep(BIND_DELAY)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -227,13 +243,17 @@ def _open_unix(path: str, cfg: _BindSettings, scheme: str) -> Listener:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket file that nobody listens on. A living one is EADDRINUSE, anything but a socket is refused."""
+    """Remove a socket file that nobody listens on. A living one is EADDRINUSE, anything but a socket is
+    refused.
+    """
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise BindError(f"cannot listen on unix:{path}: a file is there that is not a socket; remove it first")
+        raise BindError(
+            f"cannot listen on unix:{path}: a file is there that is not a socket; remove it first"
+        )
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         probe.setblocking(False)
@@ -251,7 +271,8 @@ def _remove_stale(path: str) -> None:
 
 def _set_nodelay(sock: socket.socket) -> None:
     if sock.family in (socket.AF_INET, socket.AF_INET6):
-        # Set once here: on Linux and the BSDs accept(2) hands it down to every connection, which saves a call for each.
+        # Set once here: on Linux and the BSDs accept(2) hands it down to every connection, which saves a call
+        # for each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

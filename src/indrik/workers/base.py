@@ -1,14 +1,18 @@
-"""The worker's side of the contract with the arbiter: life, signals, heartbeat. What serves requests is in the subclasses.
+"""The worker's side of the contract with the arbiter: life, signals, heartbeat. What serves requests is in
+the subclasses.
 
 A Worker is made in the master (`__init__` touches nothing of the process), then the fork happens, and from
 `init_process` on it is alone in its process. What a subclass's `run` needs to know:
 
 - `alive`: serve while it is true. TERM makes it false.
 - `wakeup_fd`: readable whenever a signal has arrived; read it empty and look at `alive`.
-- `notify()`: at least every `timeout` seconds (half of the setting), or the arbiter takes the worker for dead.
-- `must_drain_backlog`: after `alive` is false, whether connections in the kernel's queue must still be accepted.
+- `notify()`: at least every `timeout` seconds (half of the setting), or the arbiter takes the worker for
+  dead.
+- `must_drain_backlog`: after `alive` is false, whether connections in the kernel's queue must still be
+  accepted.
 - `drain_timeout`: seconds for finishing after that. Then `run` returns and the process ends.
-- `count_request()` after each request; `request_replacement()` when the worker should be renewed, while it goes on serving.
+- `count_request()` after each request; `request_replacement()` when the worker should be renewed, while it
+  goes on serving.
 """
 
 from __future__ import annotations
@@ -30,7 +34,6 @@ from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.privileges import drop_privileges
 
-
 _LEAVE_REQUESTS_ALONE = ("handle_exit", "handle_usr1", "handle_winch", "handle_ignored")
 
 
@@ -39,10 +42,13 @@ class Worker:
 
     SIGNALS: ClassVar[tuple[signal.Signals, ...]] = WORKER_SIGNALS
 
-    #: True in a kind that calls `report_ready` itself, later than the base class would (an event loop's start-up, say).
+    #: True in a kind that calls `report_ready` itself, later than the base class would (an event loop's
+    #: start-up, say).
     reports_ready_itself: ClassVar[bool] = False
 
-    def __init__(self, age: int, ppid: int, sockets: Sequence[Listener], app: Any, timeout: float, cfg: Any, log: Any) -> None:
+    def __init__(
+        self, age: int, ppid: int, sockets: Sequence[Listener], app: Any, timeout: float, cfg: Any, log: Any
+    ) -> None:
         self.age = age
         self.pid: int | str = "[booting]"
         self.ppid = ppid
@@ -92,7 +98,8 @@ class Worker:
 
     @property
     def must_drain_backlog(self) -> bool:
-        """Whether the connections that the kernel has queued are lost if this worker closes its listeners now.
+        """Whether the connections that the kernel has queued are lost if this worker closes its listeners
+        now.
 
         False only when the arbiter has said that others serve the same listeners.
         """
@@ -115,7 +122,9 @@ class Worker:
         if self.slot is None:
             self.alive = False
         elif not self.slot.wants_replacement:
-            self.log.info("Worker asks for a successor (pid: %s): %s", self.pid, why.name.lower().replace("_", " "))
+            self.log.info(
+                "Worker asks for a successor (pid: %s): %s", self.pid, why.name.lower().replace("_", " ")
+            )
             self.slot.wants_replacement = why
             self.wake_arbiter()
 
@@ -127,7 +136,9 @@ class Worker:
                 os.write(self.arbiter_fd, b"\0")
 
     def init_process(self) -> None:
-        """Make this process a worker and serve. A subclass that overrides it ends with `super().init_process()`."""
+        """Make this process a worker and serve. A subclass that overrides it ends with
+        `super().init_process()`.
+        """
         for name, value in self.cfg.env.items():
             os.environ[name] = value
         drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
@@ -170,11 +181,13 @@ class Worker:
         if self.wakeup_fd >= 0:
             signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
         if self.stacks_fd >= 0:
-            # Both write the stacks of all threads from C, so also when no Python code gets to run any more: the first when the
-            # arbiter asks for them, the second at a crash (SEGV, BUS...), before the handler that was there has its turn.
+            # Both write the stacks of all threads from C, so also when no Python code gets to run any more:
+            # the first when the arbiter asks for them, the second at a crash (SEGV, BUS...), before the
+            # handler that was there has its turn.
             faulthandler.register(STACKS_SIGNAL, self.stacks_fd, all_threads=True)
             faulthandler.enable(self.stacks_fd, all_threads=True)
-        # The arbiter has blocked all of these before the fork, so that none arrives while nobody would understand it.
+        # The arbiter has blocked all of these before the fork, so that none arrives while nobody would
+        # understand it.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -203,7 +216,9 @@ class Worker:
         self.log.reopen_files()
 
     def handle_ignored(self, sig: int, frame: FrameType | None) -> None:
-        """HUP, USR2: meant for the master. Not SIG_IGN, which programs that the application starts would inherit."""
+        """HUP, USR2: meant for the master. Not SIG_IGN, which programs that the application starts would
+        inherit.
+        """
 
     def handle_winch(self, sig: int, frame: FrameType | None) -> None:
         """WINCH: the size of a terminal is nothing to a worker."""
@@ -216,7 +231,8 @@ class Worker:
         self.wakeup_fd = self.PIPE[0]
 
     def _set_close_on_exec(self) -> None:
-        # What the application runs with subprocess or exec must not hold a listener open, nor keep a log file.
+        # What the application runs with subprocess or exec must not hold a listener open, nor keep a log
+        # file.
         for listener in self.sockets:
             os.set_inheritable(listener.fileno(), False)
         self.log.close_on_exec()

@@ -9,8 +9,9 @@ import pwd
 def drop_privileges(uid: int, gid: int, initgroups: bool) -> None:
     """Worker only. Become user `uid` and group `gid`, group first because afterwards nothing more is allowed.
 
-    With `initgroups` the user's groups come from the group database; otherwise, when the user changes, the process keeps
-    no other group than `gid`: the master's groups (root's, as a rule) are not the worker's. Raises OSError.
+    With `initgroups` the user's groups come from the group database; otherwise, when the user changes, the
+    process keeps no other group than `gid`: the master's groups (root's, as a rule) are not the worker's.
+    Raises OSError.
     """
     changes_user = uid != os.geteuid()
     if initgroups:
