@@ -73,7 +73,7 @@ class BaseApplication:
             ConfigError: something is wrong with it; `self.cfg` is the one from before.
         """
         previous = self.cfg
-        directory = os.getcwd()
+        directory, path = os.getcwd(), list(sys.path)
         self.reloading = True
         try:
             os.chdir(self.start_directory)
@@ -81,6 +81,7 @@ class BaseApplication:
         except BaseException as error:
             self.cfg = previous
             os.chdir(directory)
+            sys.path[:] = path
             if isinstance(error, OSError):
                 raise ConfigError(f"cannot read the configuration again: {error}") from error
             if isinstance(error, SystemExit):
@@ -185,7 +186,7 @@ class Application(BaseApplication):
     def check_config(self) -> NoReturn:
         """Load what the server would load, say what is wrong with it, and exit with status 0 or 1."""
         try:
-            _ = self.cfg.worker_class, self.cfg.logger_class
+            self.cfg.check_classes()
         except Exception as error:
             fail(error)
         try:

@@ -21,8 +21,9 @@ from indrik.config.nearest import did_you_mean, nearest
 from indrik.errors import AppImportError, AppModuleNotFoundError
 
 DEFAULT_NAME = "application"
-#: Names that applications go by; offered when there is no `application`.
-USUAL_NAMES = ("application", "app", "wsgi", "wsgi_app", "create_app", "make_app", "api")
+#: Names that applications and their factories go by; offered when nothing is like what was asked for.
+USUAL_NAMES = ("application", "app", "wsgi", "wsgi_app", "api")
+USUAL_FACTORIES = ("create_app", "make_app", "create_application", "make_application")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def nearby(target: Target, text: str) -> str:
     if os.path.exists(name) and name.endswith(".py"):
         # The name of a file, where Python wants that of a module.
         dotted = os.path.normpath(name)[: -len(".py")].replace(os.sep, ".")
-        return f" (did you mean '{dotted}:{'.'.join(target.path)}'?)"
+        meant = dotted + text[len(name) :]
+        return f" (did you mean {meant!r}?)"
     if os.sep in name:
         dotted = name.strip(os.sep).replace(os.sep, ".")
         return f" (modules are named with dots: {dotted!r})"
@@ -146,11 +148,13 @@ def suggestion(name: str, holder: Any, target: Target) -> str:
     names = [known for known in dir(holder) if not known.startswith("_")]
     near = nearest(name, names)
     if near is None and len(target.path) == 1:
-        near = next((usual for usual in USUAL_NAMES if usual in names), None)
+        calls = target.arguments is not None
+        usual = (*USUAL_FACTORIES, *USUAL_NAMES) if calls else (*USUAL_NAMES, *USUAL_FACTORIES)
+        near = next((known for known in usual if known in names), None)
     if near is None:
         return ""
     path = ".".join((*target.path[:-1], near))
-    called = "()" if near in ("create_app", "make_app") else ""
+    called = "()" if near in USUAL_FACTORIES else ""
     return f" (did you mean '{target.module}:{path}{called}'?)"
 
 

@@ -91,7 +91,7 @@ def what_it_does(flag: str, name: str, sample: str) -> str:
 def test_flags_can_be_shortened_as_far() -> None:
     # A flag of indrik's own must not make ambiguous what was not.
     names = {flag: name for name, flags, *_ in SETTINGS for flag in flags.split() if flag.startswith("--")}
-    flags = [*names, "--help", "--version"]
+    flags = [*names, "--help", "--version", "--no-control-socket"]
     parser = Config(prog="indrik").parser()
     for flag, name in names.items():
         for length in range(3, len(flag)):
