@@ -48,7 +48,7 @@ $(1)/.stamp-tools: $(1)/.stamp-venv pyproject.toml $$(REQUIREMENTS)
 	@echo "== tools and test requirements in $(1)"
 	@$(1)/bin/pip install -q 'setuptools>=77' 'cython>=3.3'
 	@INDRIK_PURE=1 $$(LOCK) $(1)/bin/pip install -q --no-build-isolation \
-		'.[dev,setproctitle,paste,reload]' $$(REQUIREMENTS:%=-r %)
+		'.[dev,setproctitle]' $$(REQUIREMENTS:%=-r %)
 	@touch $$@
 
 $(1)/.stamp-package: $(1)/.stamp-tools setup.py $$(SOURCES)
@@ -101,6 +101,10 @@ matrix: ## Run every test on each python3.1x found on PATH or under pyenv
 			VENV=.venv-matrix/$$version-compiled PURE=.venv-matrix/$$version-uncompiled </dev/null || exit 1; \
 	done
 	@echo "== the matrix passed in $$(( $$(date +%s) - $(STARTED) )) s"
+
+.PHONY: bench
+bench: $(VENV)/.stamp-package ## Compare with other servers (ARGS: see bench/README.md)
+	@$(VENV)/bin/python -m bench $(ARGS)
 
 .PHONY: dist
 dist: $(VENV)/.stamp-tools ## Build the sdist, and from it the wheel, into dist/

@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 PACKAGE = "indrik"
 
 CIMPORT = re.compile(
-    r"^\s*(?:from\s+(?P<base>[\w.]+)\s+cimport\s+(?P<names>[^#\n]+)|cimport\s+(?P<module>[\w.]+))",
+    r"^\s*(?:from\s+(?P<base>[\w.]+)\s+cimport\s+(?P<names>\([^)]*\)|[^#\n]+)|cimport\s+(?P<module>[\w.]+))",
     re.MULTILINE,
 )
 
@@ -115,8 +115,8 @@ def cimports_of(name: str, path: Path, text: str) -> list[Import]:
     found = []
     for match in CIMPORT.finditer(text):
         base, line = match["base"] or match["module"], text.count("\n", 0, match.start()) + 1
-        parts = match["names"].strip("() ").split(",") if match["names"] else []
-        for dotted in [f"{base}.{part.split()[0]}" for part in parts] or [base]:
+        names = [part.split()[0] for part in (match["names"] or "").strip("() ").split(",") if part.strip()]
+        for dotted in [f"{base}.{name}" for name in names] or [base]:
             target = resolve(dotted)
             if target is not None and target != name:
                 found.append(Import(name, target, path, line, False))

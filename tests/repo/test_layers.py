@@ -147,7 +147,14 @@ class TestTheCheckItself:
         text = "if TYPE_CHECKING:\n    import indrik.errors\nelse:\n    import indrik.errors\n"
         assert [one.type_only for one in imports_of("indrik.net.x", self.HERE, text)] == [True, False]
 
-    @pytest.mark.parametrize("text", ["from indrik.errors cimport A, B as b", "cimport indrik.errors"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from indrik.errors cimport A, B as b",
+            "from indrik.errors cimport (\n    A,\n    B,\n)",
+            "cimport indrik.errors",
+        ],
+    )
     def test_sees_cimports(self, text: str) -> None:
         assert {one.imported for one in cimports_of("indrik.net.x", self.HERE, text)} == {"indrik.errors"}
 
