@@ -83,14 +83,12 @@ test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled pack
 
 .PHONY: lint
 lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
-	@echo "== ruff"
-	@$(VENV)/bin/ruff check .
-	@echo "== mypy"
-	@$(VENV)/bin/mypy
-	@echo "== layers, derived files, prose"
-	@$(VENV)/bin/pytest -q tests/repo
-	@echo "== settings that are not supported yet"
-	@$(VENV)/bin/python -m indrik.config.derived --unsupported
+	@failed=; check() { echo "== $$1"; shift; "$$@" || failed=1; }; \
+	check "ruff" $(VENV)/bin/ruff check .; \
+	check "mypy" $(VENV)/bin/mypy; \
+	check "layers, derived files, front door, build" $(VENV)/bin/pytest -q tests/repo; \
+	check "settings that are not supported yet" $(VENV)/bin/python -m indrik.config.derived --unsupported; \
+	if [ -n "$$failed" ]; then echo "make: lint failed, see above" >&2; exit 1; fi
 
 .PHONY: matrix
 matrix: ## Run every test on each python3.1x found on PATH or under pyenv

@@ -17,6 +17,9 @@ settings.load_profile("suite")
 COMPILED_MODULE = "indrik.scoreboard"
 SUFFIXES = {".py": "uncompiled", ".so": "compiled"}
 
+# Beginnings of environment variables that a server reads.
+CONFIGURING = ("INDRIK_", "GUNICORN_", "WEB_CONCURRENCY", "PORT", "FORWARDED_ALLOW_IPS", "SENDFILE")
+
 
 def installed() -> tuple[str, Path]:
     """The build that `import indrik` finds ("compiled" or "uncompiled") and the file that shows it."""
@@ -40,7 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     found, path = installed()
     if wanted is not None and wanted != found:
         raise pytest.UsageError(f"--build={wanted}, but {path} is {found}")
-    # Tests start processes in other folders, where PYTHONPATH=src would mean something else.
+    # Servers under test are configured by the tests alone, not by whoever runs them.
+    for name in [name for name in os.environ if name.startswith(CONFIGURING)]:
+        del os.environ[name]
+    # They are started in other folders, where PYTHONPATH=src would mean something else.
     if path_variable := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path_variable.split(os.pathsep)))
 
