@@ -63,7 +63,8 @@ def test_configured_by_a_file(serve: ServerFactory, folder: Path) -> None:
 
 def test_configured_by_pyproject(serve: ServerFactory, folder: Path) -> None:
     (folder / "pyproject.toml").write_text(
-        '[tool.indrik]\nworkers = 2\nbind = ["127.0.0.1:0"]\nwsgi_app = "app:application"\nwhen_ready = "hooks.ready"\n'
+        '[tool.indrik]\nworkers = 2\nbind = ["127.0.0.1:0"]\n'
+        'wsgi_app = "app:application"\nwhen_ready = "hooks.ready"\n'
     )
     (folder / "hooks.py").write_text("def ready(server):\n    server.log.info('hook: ready')\n")
     server = serve(bind="", app=None).wait_ready(2)
@@ -126,10 +127,3 @@ def test_master_that_cannot_start(
 ) -> None:
     (folder / "indrik.conf.py").write_text(f"{file}\n")
     assert serve(*arguments).wait_exit() == 1
-
-
-def test_preloaded_application_that_fails(serve: ServerFactory, folder: Path) -> None:
-    (folder / "faulty.py").write_text("raise LookupError('no such luck')\n")
-    server = serve("--preload", app="faulty")
-    assert server.wait_exit() == 1
-    assert "LookupError: no such luck" in server.log()
