@@ -33,16 +33,27 @@ class Import:
         return f"{self.path.relative_to(ROOT)}:{self.line}: {self.importer} imports {self.imported}"
 
 
+def is_made(path: Path) -> bool:
+    """Whether a file lies in a folder that builds, tests or tools make (the folders of .gitignore)."""
+    folders = path.relative_to(ROOT).parent.parts
+    return any(
+        folder in {"build", "dist", "out", "instance", "__pycache__"}
+        or folder.endswith(".egg-info")
+        or (folder.startswith(".") and folder != ".ci")
+        for folder in folders
+    )
+
+
 @cache
 def committed_files() -> tuple[Path, ...]:
-    """Files that git tracks or would take (in an unpacked sdist, which has no git: all files)."""
+    """Files that git tracks or would take; in an unpacked sdist, which has no git, all but what builds made."""
     listing = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
         check=False,
     )
     if listing.returncode:
-        return tuple(sorted(path for path in ROOT.rglob("*") if path.is_file()))
+        return tuple(sorted(path for path in ROOT.rglob("*") if path.is_file() and not is_made(path)))
     names = listing.stdout.decode().split("\0")
     return tuple(sorted(ROOT / name for name in names if name and (ROOT / name).is_file()))
 
