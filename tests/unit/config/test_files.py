@@ -166,7 +166,7 @@ def test_a_slip_is_warned_about() -> None:
 @pytest.mark.parametrize(
     "names",
     [{"_workers": 2}, {"__workers__": 2}, {"binds": os}, {"worker": lambda: 3}, {"worker": str}, {"work": 3}],
-    ids=str,
+    ids=lambda names: f"{next(iter(names))}-{type(next(iter(names.values()))).__name__}",
 )
 def test_what_is_no_slip(names: dict[str, Any]) -> None:
     assert settings_in(names, "conf.py") == ({}, [])

@@ -109,7 +109,9 @@ def test_a_whole_number_may_be_text_in_any_base(number: int, form: str) -> None:
     )
 )
 @pytest.mark.parametrize(
-    "kind", [Text(), Flag(), Whole(), Whole(1, 9), FileMode(), Seconds(), MODES, Choice(("a", "b"))], ids=repr
+    "kind",
+    [Text(), Flag(), Whole(), Whole(1, 9), FileMode(), Seconds(), MODES, Choice(("a", "b"))],
+    ids=lambda kind: kind.label,
 )
 def test_any_value_is_parsed_or_rejected(kind: Kind, written: Any) -> None:
     try:
