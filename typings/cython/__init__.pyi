@@ -5,11 +5,11 @@ Cython ships no stubs for its shadow module; C integer types are plain ints to t
 
 import builtins
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
 
-compiled: bool
+compiled: Literal[False]
 
 bint: TypeAlias = builtins.bool
 char: TypeAlias = builtins.int

@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING
 import cython
 
 from indrik.engine.body import RequestBody
-from indrik.engine.exchange import Exchange
+from indrik.engine.context import Context
+from indrik.engine.exchange import Channel, Exchange
 from indrik.engine.output import FileSegment, OutputQueue
-from indrik.engine.timers import NO_TIMER, TimerKind
-from indrik.engine.transport import RECEIVE_SIZE, WOULD_BLOCK, receive, transmit, transmit_two
+from indrik.engine.timers import Timer, TimerQueue, disarm
+from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
+from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
 
 if TYPE_CHECKING:
-    from indrik.engine.loop import Engine
+    from typing import BinaryIO
+
     from indrik.net.listeners import Listener
-    from indrik.protocol.request import Request
 
 
 class State(enum.IntEnum):
@@ -42,9 +44,13 @@ class State(enum.IntEnum):
     CLOSED = 5
 
 
-# Plain integers for the hot path: an attribute look-up on the enum costs more than the comparison.
-_HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED = (int(state) for state in State)
-_FIRST_BYTE, _T_HEAD, _T_BODY, _KEEP_ALIVE, _WRITE, _LINGER, _DRAIN = (int(kind) for kind in TimerKind)
+# The values of `State` as plain integers, which are C integers when compiled.
+_HEAD = 0
+_BODY = 1
+_EXCHANGE = 2
+_SENDING = 3
+_LINGERING = 4
+_CLOSED = 5
 
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
@@ -59,50 +65,21 @@ _DISCONNECTS = frozenset(
 )
 
 
-@cython.cclass
-class Connection:
+class Connection(Channel):
     """One accepted socket. Owns the descriptor. Engine thread only.
 
-    peer: the client's (address, port), None on a unix socket. listener: the `Listener` it came in by.
-    is_watched: whether the loop's poller knows the descriptor; the loop's to change.
+    is_watched: whether the poller knows the descriptor; the loop's to change. served: requests so far.
     """
 
-    fd = cython.declare(cython.int, visibility="readonly")
-    state = cython.declare(cython.int, visibility="readonly")
-    timer = cython.declare(cython.int, visibility="readonly")
-    peer = cython.declare(object, visibility="readonly")
-    listener = cython.declare(object, visibility="readonly")
-    served = cython.declare(cython.uint, visibility="readonly")
-    is_watched = cython.declare(cython.bint, visibility="public")
-    _engine: object
-    _parser: object
-    _timers: list
-    _input: bytes
-    _scanned: cython.Py_ssize_t
-    _is_trusted: cython.bint
-    _is_reading: cython.bint
-    _has_more_input: cython.bint
-    _closes_after_output: cython.bint
-    _was_refused: cython.bint
-    _skipped_line: cython.bint
-    _lingered: cython.Py_ssize_t
-    _request: object
-    _body: object
-    _output: object
-
     def __init__(
-        self, engine: Engine, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
+        self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
+        Channel.__init__(self, peer, listener)
         self.fd = fd
-        self.peer = peer
-        self.listener = listener
         self.state = _HEAD
-        self.timer = NO_TIMER
         self.served = 0
         self.is_watched = False
-        self._engine = engine
-        self._parser = engine.parser
-        self._timers = engine.timers
+        self._context = context
         self._input = b""
         self._scanned = 0
         self._is_trusted = is_trusted
@@ -112,33 +89,24 @@ class Connection:
         self._was_refused = False
         self._skipped_line = False
         self._lingered = 0
-        self._request = None
-        self._body = None
-        self._output = None
-        self._arm(_FIRST_BYTE)
+        self._request: Request | None = None
+        self._body: RequestBody | None = None
+        self._output: OutputQueue | None = None
+        context.timers.first_byte.arm(self, context.now)
 
     def __repr__(self) -> str:
         return f"<Connection fd={self.fd} peer={self.peer} {State(self.state).name}>"
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the descriptor was given back."""
-        return self.state == _CLOSED
-
-    @property
-    def may_keep_alive(self) -> bool:
-        """Whether the worker lets a client stay."""
-        return self._engine.keeps_alive
+    def may_keep_alive(self) -> cython.bint:
+        return self._context.keeps_alive
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has arrived and nothing is left to send."""
         return self.state == _HEAD and not self._input
 
-    @property
-    def is_congested(self) -> bool:
-        """Whether more than `output_spool` bytes wait for this client on disk."""
-        return self._output is not None and self._output.spooled > self._engine.settings.output_spool
+    def is_congested(self) -> cython.bint:
+        return self._output is not None and self._output.spooled > self._context.settings.output_spool
 
     # --- told by the loop ---
 
@@ -151,7 +119,6 @@ class Connection:
         finally:
             self._is_reading = False
 
-    @cython.cfunc
     def _read(self) -> None:
         reads: cython.int = 0
         while True:
@@ -162,7 +129,7 @@ class Connection:
             if self.state == _CLOSED:
                 return
             if reads == _READS_A_TURN:
-                self._engine.run_again(self)
+                self._run_again()
                 return
             reads += 1
             try:
@@ -209,18 +176,19 @@ class Connection:
         if self._output and self.state != _CLOSED:
             self._flush()
 
-    def on_timeout(self) -> None:
-        """The deadline of the current wait passed."""
-        if self.state == _EXCHANGE and self.timer != _WRITE:
-            # The wait ended when the request was whole; it is disarmed here because most requests are answered first.
-            self._disarm()
-        elif self.timer == _T_HEAD:
+    def on_timeout(self, queue: TimerQueue) -> None:
+        timers = self._context.timers
+        if queue is timers.write:
+            self._note_refusal("write-timeout", "the client stopped reading its response")
+            self.close()
+        elif self.state == _EXCHANGE:
+            # That wait ended when the request was whole; it was left armed because most requests are answered first.
+            return
+        elif queue is timers.head:
             self.refuse(RequestTimedOut("the request head did not arrive in time"))
-        elif self.timer == _T_BODY:
+        elif queue is timers.body:
             self.refuse(RequestTimedOut("the request body stalled"))
         else:
-            if self.timer == _WRITE:
-                self._engine.note_refusal("write-timeout", self.peer, "the client stopped reading its response")
             self.close()
 
     def drain(self) -> None:
@@ -229,11 +197,10 @@ class Connection:
         A request may be under way towards an idle connection right now, so it is not closed at once.
         """
         if self.state == _HEAD:
-            self._arm(_DRAIN)
+            self._arm(self._context.timers.drain)
 
     # --- input ---
 
-    @cython.cfunc
     def _feed(self, data: bytes) -> None:
         if self.state == _LINGERING:
             self._lingered += len(data)
@@ -251,7 +218,6 @@ class Connection:
         except RequestRefused as refusal:
             self.refuse(refusal)
 
-    @cython.cfunc
     def _advance(self) -> None:
         """Parses and hands over requests as long as whole ones are there."""
         data: bytes
@@ -268,13 +234,13 @@ class Connection:
                 self._scanned = 0
                 continue
             if end < 0:
-                self._parser.check_incomplete(data)
+                self._context.parser.check_incomplete(data)
                 self._scanned = max(0, len(data) - 3)
-                if self.timer != _T_HEAD:
-                    self._arm(_T_HEAD)
+                if self.queue is not self._context.timers.head:
+                    self._arm(self._context.timers.head)
                 break
             end += 4
-            request: Request = self._parser.parse(data, 0, end, self._is_trusted)
+            request: Request = self._context.parser.parse(data, 0, end, self._is_trusted)
             self._input = data[end:] if len(data) > end else b""
             self._scanned = 0
             self._skipped_line = False
@@ -283,16 +249,14 @@ class Connection:
             else:
                 self._expect_body(request)
 
-    @cython.cfunc
     def _hand_over(self, request: Request, body: object) -> None:
         self.state = _EXCHANGE
         self.served += 1
         self._request = None
-        self._engine.handle(Exchange(self, request, body, self._engine.now))
+        self._context.handle(Exchange(self, request, body, self._context.now))
 
-    @cython.cfunc
     def _expect_body(self, request: Request) -> None:
-        settings = self._engine.settings
+        settings = self._context.settings
         decoder = None
         length = None
         if request.content_length == CHUNKED:
@@ -304,7 +268,7 @@ class Connection:
             length, decoder, settings.body_buffer, settings.limits.body, settings.temporary_directory
         )
         self.state = _BODY
-        self._arm(_T_BODY)
+        self._arm(self._context.timers.body)
         data = self._input
         self._input = b""
         if data:
@@ -312,7 +276,6 @@ class Connection:
         elif request.expects_continue:
             self.send(CONTINUE)
 
-    @cython.cfunc
     def _feed_body(self, data: bytes) -> None:
         body: RequestBody = self._body
         self._input = body.feed(data)
@@ -321,9 +284,8 @@ class Connection:
             self._body = None
             self._hand_over(request, body.open())
         else:
-            self._arm(_T_BODY)
+            self._arm(self._context.timers.body)
 
-    @cython.cfunc
     def _on_end_of_stream(self) -> None:
         if self.state == _BODY:
             # The client may have closed its sending side only, and still read the answer.
@@ -333,18 +295,17 @@ class Connection:
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers a request that never reaches the application, and closes."""
-        engine = self._engine
-        engine.note_refusal(refusal.kind, self.peer, refusal.detail, refusal.status)
+        self._note_refusal(refusal.kind, refusal.detail, refusal.status)
         if self._body is not None:
             self._body.discard()
             self._body = None
         self._request = None
         self._input = b""
         if self.state == _EXCHANGE:
-            engine.ended()
+            self._context.ended()
         self._was_refused = True
         self.state = _EXCHANGE
-        self.send(render_refusal(refusal.status, refusal.reason, engine.response_tail()))
+        self.send(render_refusal(refusal.status, refusal.reason, self._context.response_tail()))
         self.finish(False)
 
     # --- output, called by the exchange ---
@@ -398,15 +359,13 @@ class Connection:
         was_empty = not self._output
         self._output.push_file(segment)
         if was_empty and self._output:
-            self._engine.watch_writable(self)
+            self._watch_writable()
             self._flush()
 
-    @cython.cfunc
     def _new_output(self) -> object:
-        settings = self._engine.settings
+        settings = self._context.settings
         return OutputQueue(settings.output_buffer, settings.temporary_directory)
 
-    @cython.cfunc
     def _queue(self, data: bytes) -> None:
         if self._output is None:
             self._output = self._new_output()
@@ -414,47 +373,46 @@ class Connection:
         try:
             self._output.push(data)
         except OSError as error:
-            self._engine.note_refusal("spool", self.peer, f"cannot write the temporary file of a response: {error}")
+            self._note_refusal("spool", f"cannot write the temporary file of a response: {error}")
             self.close()
             return
         if was_empty:
-            self._engine.watch_writable(self)
-            self._arm(_WRITE)
+            self._watch_writable()
+            self._arm(self._context.timers.write)
 
-    @cython.cfunc
     def _flush(self) -> None:
         try:
             may_take_more: cython.bint = self._output.flush(self.fd)
         except OSError as error:
             if error.errno not in _DISCONNECTS:
-                self._engine.note_refusal("send", self.peer, f"cannot send a response: {error}")
+                self._note_refusal("send", f"cannot send a response: {error}")
             self.close()
             return
         if self._output:
-            self._arm(_WRITE)
+            self._arm(self._context.timers.write)
             if may_take_more:
-                self._engine.run_again(self)
+                self._run_again()
             return
         self._output = None
         if self.state == _SENDING:
             self._end_of_output()
         else:
-            self._disarm()
+            disarm(self)
 
     def wait_drained(self) -> None:
         """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it stalls."""
-        timeout = self._engine.settings.write_timeout
+        timeout = self._context.settings.write_timeout
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         while self._output and self.state != _CLOSED:
-            self._engine.beat()
+            self._context.beat()
             # Short waits keep the worker's heartbeat going while the client is slow.
             waited = 0.0
             while not poll.poll(1000):
                 waited += 1.0
-                self._engine.beat()
+                self._context.beat()
                 if timeout and waited >= timeout:
-                    self._engine.note_refusal("write-timeout", self.peer, "the client stopped reading its response")
+                    self._note_refusal("write-timeout", "the client stopped reading its response")
                     self.close()
                     return
             self._flush()
@@ -464,31 +422,30 @@ class Connection:
         if self.state != _EXCHANGE:
             return
         if not self._was_refused:
-            self._engine.ended()
+            self._context.ended()
         self._closes_after_output = not keep_alive
         if self._output:
             self.state = _SENDING
         else:
             self._end_of_output()
 
-    @cython.cfunc
     def _end_of_output(self) -> None:
         """The last byte of a response was taken by the kernel."""
         if self._closes_after_output:
             self._close_gently()
             return
         self.state = _HEAD
-        self._arm(_DRAIN if self._engine.is_draining else _KEEP_ALIVE)
+        timers = self._context.timers
+        self._arm(timers.drain if self._context.is_draining else timers.keep_alive)
         if not self._is_reading and (self._input or self._has_more_input):
-            self._engine.run_again(self)
+            self._run_again()
 
     def response_tail(self) -> str:
         """The Date and Server fields of a response that begins now."""
-        return self._engine.response_tail()
+        return self._context.response_tail()
 
     # --- the end ---
 
-    @cython.cfunc
     def _close_gently(self) -> None:
         """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
         if not (self._was_refused or self._input or self._has_more_input):
@@ -504,18 +461,19 @@ class Connection:
         self._input = b""
         self._has_more_input = True
         self.state = _LINGERING
-        self._arm(_LINGER)
+        self._arm(self._context.timers.linger)
         if not self._is_reading:
-            self._engine.run_again(self)
+            self._run_again()
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""
         if self.state == _CLOSED:
             return
         if self.state == _EXCHANGE and not self._was_refused:
-            self._engine.ended()
+            self._context.ended()
         self.state = _CLOSED
-        self._disarm()
+        self.is_closed = True
+        disarm(self)
         if self._output is not None:
             self._output.clear()
             self._output = None
@@ -524,21 +482,27 @@ class Connection:
             self._body = None
         self._request = None
         self._input = b""
-        self._engine.forget(self)
+        self._context.connections.pop(self.fd, None)
+        self._context.has_room = True
         os.close(self.fd)
 
-    # --- deadlines ---
+    # --- what it says to the loop ---
 
-    @cython.cfunc
-    def _arm(self, kind: cython.int) -> None:
-        if self.timer != kind:
-            if self.timer != NO_TIMER:
-                self._timers[self.timer].disarm(self)
-            self.timer = kind
-        self._timers[kind].arm(self, self._engine.now)
+    def _arm(self, queue: TimerQueue) -> None:
+        queue.arm(self, self._context.now)
 
-    @cython.cfunc
-    def _disarm(self) -> None:
-        if self.timer != NO_TIMER:
-            self._timers[self.timer].disarm(self)
-            self.timer = NO_TIMER
+    def _run_again(self) -> None:
+        """There is more to do in the next turn of the loop."""
+        self._context.again.append(self)
+
+    def _watch_writable(self) -> None:
+        """There is output that the kernel does not take yet."""
+        if self.is_watched:
+            self._context.poller.watch_writable(self.fd)
+        else:
+            # It is being served while it is accepted; then the loop registers it only if nobody has.
+            self.is_watched = True
+            self._context.poller.watch_connection(self.fd, True)
+
+    def _note_refusal(self, kind: str, detail: str, status: str = "") -> None:
+        self._context.note_refusal(kind, self.peer, detail, status)

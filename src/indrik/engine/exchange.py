@@ -3,75 +3,131 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 import cython
 
 from indrik.engine.output import FileSegment
+from indrik.engine.timers import Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:
-    from indrik.engine.connection import Connection
     from indrik.net.listeners import Listener
 
 
-@cython.freelist(32)
-@cython.cclass
+class Channel(Timer):
+    """Where a response goes: what an exchange needs of the connection (or stream) that it came by.
+
+    A timer, because the server waits for one thing of each client at a time.
+
+    peer: the client's (address, port), None on a unix socket; peer_port: the port as text. listener: the `Listener`
+    that the client connected to. is_closed: whether the client is gone; what is sent then is dropped.
+    """
+
+    def __init__(self, peer: tuple[str, int] | None, listener: Listener) -> None:
+        Timer.__init__(self)
+        self.is_closed = False
+        self.peer = peer
+        self.peer_port = "" if peer is None else str(peer[1])
+        self.listener = listener
+
+    def may_keep_alive(self) -> cython.bint:
+        """Whether the worker lets this client stay after the response."""
+        raise NotImplementedError
+
+    def is_congested(self) -> cython.bint:
+        """Whether so much waits for this client that a sender should wait."""
+        raise NotImplementedError
+
+    def response_tail(self) -> str:
+        """The Date and Server fields of a response that begins now, each with its CRLF."""
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> None:
+        """Sends or queues `data`."""
+        raise NotImplementedError
+
+    def send_two(self, head: bytes, data: bytes) -> None:
+        """`send` for two pieces that should leave together."""
+        raise NotImplementedError
+
+    def send_file(self, segment: FileSegment) -> None:
+        """Sends or queues a piece of a file; owns `segment` from now on."""
+        raise NotImplementedError
+
+    def wait_drained(self) -> None:
+        """Blocks until everything queued was sent."""
+        raise NotImplementedError
+
+    def finish(self, keep_alive: cython.bint) -> None:
+        """The response is complete."""
+        raise NotImplementedError
+
+    def refuse(self, refusal: RequestRefused) -> None:
+        """Answers with what `refusal` says, and closes."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends the channel at once."""
+        raise NotImplementedError
+
+
 class Exchange:
     """A complete request and its unfinished response.
 
-    From the moment it is handed to the handler until `finish` or `abort`, the exchange owns its connection: the loop
-    does not touch it but to notice that the client left. Every method may be called from the engine's thread only.
+    From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its channel: the
+    loop does not touch it but to notice that the client left. Engine thread only.
+
+    started_at: when the request was handed over, in monotonic seconds.
     """
 
-    request = cython.declare(object, visibility="readonly")
-    body = cython.declare(object, visibility="readonly")
-    connection = cython.declare(object, visibility="readonly")
-    started_at = cython.declare(cython.double, visibility="readonly")
-    _may_keep_alive: cython.bint
-
-    def __init__(self, connection: Connection, request: Request, body: BinaryIO | None, started_at: float) -> None:
-        self.connection = connection
+    def __init__(self, channel: Channel, request: Request, body: BinaryIO | None, started_at: cython.double) -> None:
+        self.channel = channel
         self.request = request
-        self.body = body
         self.started_at = started_at
+        self._body = body
         self._may_keep_alive = True
 
     @property
     def peer(self) -> tuple[str, int] | None:
         """The client's address and port; None for a unix socket."""
-        peer: tuple[str, int] | None = self.connection.peer
-        return peer
+        return self.channel.peer
 
     @property
     def listener(self) -> Listener:
         """The listener that the connection came in by."""
-        listener: Listener = self.connection.listener
-        return listener
+        return self.channel.listener
 
     @property
-    def keep_alive(self) -> bool:
+    def is_disconnected(self) -> bool:
+        """Whether the client is gone; everything sent from now on is dropped."""
+        return self.channel.is_closed
+
+    def keep_alive(self) -> cython.bint:
         """Whether the connection may be used again after this response."""
-        alive: bool = self.request.keep_alive and self.connection.may_keep_alive
-        return alive
+        return self.request.keep_alive and self._may_keep_alive and self.channel.may_keep_alive()
 
     def forbid_keep_alive(self) -> None:
-        """Closes the connection after this response whatever its head said."""
+        """Closes the connection after this response, whatever its head said."""
         self._may_keep_alive = False
+
+    def is_congested(self) -> cython.bint:
+        """Whether the client reads so slowly that the sender should wait with more (`wait_drained`)."""
+        return self.channel.is_congested()
 
     def open_body(self) -> BinaryIO:
         """The complete request body as a binary file at its start."""
-        if self.body is None:
-            self.body = BytesIO()
-        body: BinaryIO = self.body
+        body = self._body
+        if body is None:
+            self._body = body = BytesIO()
         return body
 
     def close_body(self) -> None:
         """Gives the body's storage back."""
-        if self.body is not None:
-            self.body.close()
+        if self._body is not None:
+            self._body.close()
 
     def elapsed(self) -> float:
         """Seconds since the request was handed over."""
@@ -79,55 +135,43 @@ class Exchange:
 
     def response_tail(self) -> str:
         """The Date and Server fields, each with its CRLF."""
-        tail: str = self.connection.response_tail()
-        return tail
-
-    @property
-    def is_disconnected(self) -> bool:
-        """Whether the connection is gone; everything sent from now on is dropped."""
-        gone: bool = self.connection.is_closed
-        return gone
-
-    @property
-    def is_congested(self) -> bool:
-        """Whether the client reads so slowly that the sender should wait with more (`wait_drained`)."""
-        congested: bool = self.connection.is_congested
-        return congested
+        return self.channel.response_tail()
 
     def send(self, data: bytes) -> None:
         """Hands `data` over; what the kernel does not take now is queued and sent by the loop."""
-        self.connection.send(data)
+        self.channel.send(data)
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces that should leave together."""
-        self.connection.send_two(head, data)
+        self.channel.send_two(head, data)
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
-        self.connection.send_file(FileSegment(fd, offset, count))
+        self.channel.send_file(FileSegment(fd, offset, count))
 
     def wait_drained(self) -> None:
-        """Waits until the client has taken what is queued, `write_timeout` for each step; then the client is dropped."""
-        self.connection.wait_drained()
+        """Waits until the client took what is queued, `write_timeout` for each step; then the client is dropped."""
+        self.channel.wait_drained()
 
-    def finish(self, keep_alive: bool) -> None:
+    def finish(self, keep_alive: cython.bint) -> None:
         """Ends the response. The connection goes on with its next request, or closes after the last byte."""
-        self.connection.finish(keep_alive and self._may_keep_alive)
+        self.channel.finish(keep_alive and self._may_keep_alive)
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
-        self.connection.refuse(refusal)
+        self.channel.refuse(refusal)
 
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
-        self.connection.close()
+        self.channel.close()
 
 
-class Handler(Protocol):
+class Handler:
     """A worker kind's way to call the application."""
 
     def handle(self, exchange: Exchange) -> None:
-        """Answers `exchange`, now or later, with `finish` or `abort` in the end.
+        """Answers `exchange`, now or later, ending it with `finish`, `refuse` or `abort`.
 
         May raise only what ends the worker (`SystemExit` and other non-`Exception`s).
         """
+        raise NotImplementedError

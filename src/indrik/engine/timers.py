@@ -1,80 +1,132 @@
-"""Deadlines by kind. All entries of a kind share one delay, so a plain list in the order of arming is sorted.
+"""Deadlines by kind. All waits of a kind share one delay, so a plain list in the order of arming is sorted by deadline.
 
-Arming, re-arming and disarming are O(1); nothing is ever searched (no heap, no wheel).
+Arming, re-arming and disarming are O(1), and nothing is ever searched. The list is linked through its members: an idle
+connection costs no entry of its own.
 """
 
 from __future__ import annotations
 
-import enum
-from collections import OrderedDict
-from typing import TYPE_CHECKING
+import cython
 
-if TYPE_CHECKING:
-    from indrik.engine.connection import Connection
+#: `Timers.next_deadline` when nothing waits: beyond any clock.
+NEVER = 1e300
 
+#: Seconds for which a refused client's input is read and thrown away.
+LINGER_DELAY = 2.0
 
-class TimerKind(enum.IntEnum):
-    """What a connection is being waited for. A connection waits for one thing at a time."""
-
-    FIRST_BYTE = 0
-    HEAD = 1
-    BODY = 2
-    KEEP_ALIVE = 3
-    WRITE = 4
-    LINGER = 5
-    DRAIN = 6
+#: Seconds that an idle client of a leaving worker has for a request that is already under way.
+DRAIN_DELAY = 1.0
 
 
-#: The timer kind of a connection that waits for nothing.
-NO_TIMER = -1
+class Timer:
+    """Something that waits in at most one queue; `queue` is that queue or None."""
+
+    def __init__(self) -> None:
+        self.queue: TimerQueue | None = None
+        self.deadline = 0.0
+        self._earlier: Timer | None = None
+        self._later: Timer | None = None
+
+    def on_timeout(self, queue: TimerQueue) -> None:
+        """The wait in `queue` is over. It is disarmed already."""
+        raise NotImplementedError
 
 
 class TimerQueue:
-    """The connections that wait for one kind of event, the earliest deadline first.
+    """Everything that waits for one kind of event, the earliest deadline first.
 
-    `delay` is in seconds; 0 means that this kind never expires.
+    `delay` is in seconds; 0 means that waits of this kind never end. `length` is how many wait.
     """
 
-    __slots__ = ("_entries", "delay", "kind")
-
-    def __init__(self, kind: TimerKind, delay: float) -> None:
-        self.kind = kind
+    def __init__(self, name: str, delay: float) -> None:
+        self.name = name
         self.delay = delay
-        self._entries: OrderedDict[Connection, float] = OrderedDict()
+        self.length = 0
+        self._first: Timer | None = None
+        self._last: Timer | None = None
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __repr__(self) -> str:
+        return f"<TimerQueue {self.name} {self.delay} s, {self.length} waiting>"
 
-    def arm(self, connection: Connection, now: float) -> None:
-        """Starts or restarts the wait of `connection`."""
-        entries = self._entries
-        entries[connection] = now + self.delay
-        entries.move_to_end(connection)
+    @property
+    def oldest(self) -> Timer | None:
+        """What has waited longest."""
+        return self._first
 
-    def disarm(self, connection: Connection) -> None:
-        """Ends the wait of `connection`, which must be armed here."""
-        del self._entries[connection]
+    def arm(self, timer: Timer, now: cython.double) -> None:
+        """Starts or restarts the wait of `timer`, ending any other wait of it."""
+        timer.deadline = now + self.delay
+        if self._last is timer:
+            return
+        if timer.queue is not None:
+            timer.queue._remove(timer)
+        last = self._last
+        timer.queue = self
+        timer._earlier = last
+        if last is None:
+            self._first = timer
+        else:
+            last._later = timer
+        self._last = timer
+        self.length += 1
 
-    def next_deadline(self) -> float | None:
-        """When the earliest entry expires, None if none ever does."""
-        if not self.delay or not self._entries:
-            return None
-        return next(iter(self._entries.values()))
+    def _remove(self, timer: Timer) -> None:
+        earlier = timer._earlier
+        later = timer._later
+        if earlier is None:
+            self._first = later
+        else:
+            earlier._later = later
+        if later is None:
+            self._last = earlier
+        else:
+            later._earlier = earlier
+        timer._earlier = None
+        timer._later = None
+        timer.queue = None
+        self.length -= 1
 
-    def oldest(self) -> Connection | None:
-        """The connection that has waited longest."""
-        return next(iter(self._entries), None)
+    def expire(self, now: cython.double) -> None:
+        """Disarms and tells everything whose deadline has passed."""
+        if not self.delay:
+            return
+        first = self._first
+        while first is not None and first.deadline <= now:
+            self._remove(first)
+            first.on_timeout(self)
+            first = self._first
 
-    def expired(self, now: float) -> list[Connection]:
-        """The connections whose deadline has passed, still armed."""
-        found = []
-        if self.delay:
-            for connection, deadline in self._entries.items():
-                if deadline > now:
-                    break
-                found.append(connection)
+
+def disarm(timer: Timer) -> None:
+    """Ends the wait of `timer`, if it waits."""
+    queue = timer.queue
+    if queue is not None:
+        queue._remove(timer)
+
+
+class Timers:
+    """One queue for each thing that a connection can be waited for; delays in seconds."""
+
+    def __init__(
+        self, first_byte: float, head: float, body: float, keep_alive: float, write: float
+    ) -> None:
+        self.first_byte = TimerQueue("first byte", first_byte)
+        self.head = TimerQueue("head", head)
+        self.body = TimerQueue("body", body)
+        self.keep_alive = TimerQueue("keep-alive", keep_alive)
+        self.write = TimerQueue("write", write)
+        self.linger = TimerQueue("linger", LINGER_DELAY)
+        self.drain = TimerQueue("drain", DRAIN_DELAY)
+        self.queues = [
+            self.first_byte, self.head, self.body, self.keep_alive, self.write, self.linger, self.drain,
+        ]  # fmt: skip
+
+    def next_deadline(self) -> cython.double:
+        """The earliest deadline of all, `NEVER` if nothing waits."""
+        found: cython.double = NEVER
+        queue: TimerQueue
+        for queue in self.queues:
+            first = queue._first
+            if first is not None and queue.delay and first.deadline < found:
+                found = first.deadline
         return found
-
-    def connections(self) -> list[Connection]:
-        """Every connection that waits here, the longest wait first."""
-        return list(self._entries)

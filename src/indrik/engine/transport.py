@@ -33,6 +33,7 @@ COMPILED: bool = cython.compiled
 
 #: Bytes asked for at once: a pipe-full of a fast sender, and small enough to stay in the second-level cache.
 RECEIVE_SIZE = 65536
+_SIZE = RECEIVE_SIZE
 
 #: `transmit` and `transmit_two` answer this when the peer's window is full.
 WOULD_BLOCK = -1
@@ -41,7 +42,6 @@ WOULD_BLOCK = -1
 _buffer = bytearray(RECEIVE_SIZE)
 
 
-@cython.ccall
 def receive(fd: cython.int) -> bytes | None:
     """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if nothing is there.
 
@@ -50,7 +50,7 @@ def receive(fd: cython.int) -> bytes | None:
     if cython.compiled:
         into: cython.p_char = _buffer
         while True:
-            count: cython.Py_ssize_t = recv(fd, into, RECEIVE_SIZE, MSG_DONTWAIT)
+            count: cython.Py_ssize_t = recv(fd, into, _SIZE, MSG_DONTWAIT)
             if count >= 0:
                 return PyBytes_FromStringAndSize(into, count)
             code: cython.int = errno
@@ -64,7 +64,6 @@ def receive(fd: cython.int) -> bytes | None:
         return None
 
 
-@cython.ccall
 def transmit(fd: cython.int, data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """How many bytes of `data[start:]` the kernel took, or `WOULD_BLOCK`. Raises `OSError` when the connection broke."""
     if cython.compiled:
@@ -86,7 +85,6 @@ def transmit(fd: cython.int, data: bytes, start: cython.Py_ssize_t) -> cython.Py
         return WOULD_BLOCK
 
 
-@cython.ccall
 def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize_t:
     """Like `transmit` for a head and a body in one call, so that they leave in one segment where they fit."""
     if cython.compiled:
@@ -111,7 +109,6 @@ def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize
         return WOULD_BLOCK
 
 
-@cython.ccall
 def monotonic() -> cython.double:
     """Seconds of CLOCK_MONOTONIC, the clock of every deadline and of the scoreboard."""
     if cython.compiled:

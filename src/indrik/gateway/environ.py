@@ -13,6 +13,7 @@ from indrik.engine.exchange import Exchange
 from indrik.errors import ConfigError
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.net.listeners import Listener
+from indrik.protocol.fields import FieldName
 from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
 
@@ -32,25 +33,18 @@ class EnvironSettings:
     secure_scheme_headers: dict[str, str] = field(default_factory=dict)
 
 
-@cython.cclass
 class EnvironBuilder:
     """Makes environs for one worker."""
 
-    _settings: object
-    _templates: dict
-    _schemes: list
-    _script_name: str
-
     def __init__(self, settings: EnvironSettings) -> None:
         self._settings = settings
-        self._templates = {}
+        self._templates: dict[Listener, dict[str, Any]] = {}
         self._schemes = [
             ("HTTP_" + name.upper().replace("-", "_"), value) for name, value in settings.secure_scheme_headers.items()
         ]
         self._script_name = settings.script_name
 
-    @cython.cfunc
-    def _template(self, listener: Listener) -> dict:
+    def _template(self, listener: Listener) -> dict[str, Any]:
         settings = self._settings
         template: dict[str, Any] = {
             "wsgi.version": (1, 0),
@@ -73,7 +67,6 @@ class EnvironBuilder:
         self._templates[listener] = template
         return template
 
-    @cython.ccall
     def build(self, exchange: Exchange) -> dict:
         """The environ of `exchange`.
 
@@ -81,15 +74,15 @@ class EnvironBuilder:
         the configured SCRIPT_NAME.
         """
         request: Request = exchange.request
-        listener = exchange.listener
-        template: dict = self._templates.get(listener)
+        listener = exchange.channel.listener
+        template: dict[str, Any] | None = self._templates.get(listener)
         if template is None:
             template = self._template(listener)
-        environ: dict = template.copy()
+        environ: dict[str, Any] = template.copy()
         path: str = request.path
-        names: list = request.names
-        values: list = request.values
-        record: tuple
+        names: list[FieldName] = request.names
+        values: list[str] = request.values
+        record: tuple[str, str, bytes, int]
         index: cython.Py_ssize_t
         count: cython.Py_ssize_t = len(names)
         expected: cython.Py_ssize_t
@@ -101,10 +94,10 @@ class EnvironBuilder:
         environ["PATH_INFO"] = path
         environ["QUERY_STRING"] = request.query
         environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.minor_version >= 1 else "HTTP/1.0"
-        peer = exchange.peer
+        peer: tuple[str, int] | None = exchange.channel.peer
         if peer is not None:
             environ["REMOTE_ADDR"] = peer[0]
-            environ["REMOTE_PORT"] = str(peer[1])
+            environ["REMOTE_PORT"] = exchange.channel.peer_port
         environ["wsgi.input"] = exchange.open_body()
 
         expected = len(environ) + count
@@ -121,8 +114,7 @@ class EnvironBuilder:
             self._set_server(environ)
         return environ
 
-    @cython.cfunc
-    def _join_repeated(self, environ: dict, names: list, values: list) -> None:
+    def _join_repeated(self, environ: dict[str, Any], names: list[FieldName], values: list[str]) -> None:
         """A field sent more than once is one list (RFC 9110 section 5.3); Cookie joins with "; " (RFC 6265 section 5.4)."""
         joined: dict[str, str] = {}
         for record, value in zip(names, values, strict=True):
@@ -134,8 +126,7 @@ class EnvironBuilder:
                 joined[key] = known + ("; " if key == "HTTP_COOKIE" else ",") + value
         environ.update(joined)
 
-    @cython.cfunc
-    def _split_path(self, environ: dict, path: str) -> None:
+    def _split_path(self, environ: dict[str, Any], path: str) -> None:
         # The parser lets the field through for trusted proxies only.
         script_name: str = environ.pop("HTTP_SCRIPT_NAME", self._script_name)
         if not script_name:
@@ -145,8 +136,7 @@ class EnvironBuilder:
         environ["SCRIPT_NAME"] = script_name
         environ["PATH_INFO"] = path[len(script_name) :]
 
-    @cython.cfunc
-    def _set_scheme(self, environ: dict) -> None:
+    def _set_scheme(self, environ: dict[str, Any]) -> None:
         said: set[bool] = set()
         for key, secure in self._schemes:
             value = environ.get(key)
@@ -157,8 +147,7 @@ class EnvironBuilder:
         if said:
             environ["wsgi.url_scheme"] = "https" if True in said else "http"
 
-    @cython.cfunc
-    def _set_server(self, environ: dict) -> None:
+    def _set_server(self, environ: dict[str, Any]) -> None:
         """A unix socket has no name and port; the client's Host is the best that is known."""
         if "SERVER_NAME" in environ:
             return

@@ -9,15 +9,18 @@ from typing import Any
 
 import cython
 
-from indrik.engine.exchange import Exchange
+from indrik.engine.exchange import Exchange, Handler
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
 from indrik.protocol.refusals import RequestRefused
-from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, ResponseHead, render
+from indrik.protocol.response import InvalidResponse, ResponseHead, render
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
 _COPIED = 4096
+
+#: A body whose length is not known before its end.
+_UNKNOWN = -1
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -26,28 +29,19 @@ class _ClientGone(Exception):
     """The client left in the middle of a response; ends the iteration, never reaches the application."""
 
 
-@cython.freelist(32)
-@cython.cclass
 class Response:
     """start_response of one request, and the state of its response.
 
     Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent.
     """
 
-    status = cython.declare(str, visibility="readonly")
-    headers = cython.declare(object, visibility="readonly")
-    sent = cython.declare(cython.longlong, visibility="readonly")
-    _gateway: object
-    _exchange: object
-    _head: object  # the ResponseHead once it was sent
-
     def __init__(self, gateway: WSGIGateway, exchange: Exchange) -> None:
         self.status = ""
-        self.headers = None
+        self.headers: list[tuple[str, str]] | None = None
         self.sent = 0
         self._gateway = gateway
         self._exchange = exchange
-        self._head = None
+        self._head: ResponseHead | None = None
 
     @property
     def status_code(self) -> int:
@@ -89,19 +83,17 @@ class Response:
         """PEP 3333's write(): sends `data` now."""
         self._check(data)
         if data:
-            self._write(data, UNKNOWN_LENGTH)
+            self._write(data, _UNKNOWN)
         elif self._head is None:
-            self._start(UNKNOWN_LENGTH)
+            self._start(_UNKNOWN)
             self._exchange.send(self._head.data)
 
-    @cython.cfunc
     def _check(self, data: object) -> None:
         if not isinstance(data, bytes):
             raise InvalidResponse(f"PEP 3333: the body must be bytes, not {type(data).__name__}")
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
 
-    @cython.cfunc
     def _start(self, length: cython.longlong) -> None:
         """Renders the head; `length` is the body's length where it is known."""
         exchange = self._exchange
@@ -111,7 +103,7 @@ class Response:
             self.headers,
             request.method == "HEAD",
             request.minor_version,
-            exchange.keep_alive,
+            exchange.keep_alive(),
             length,
             exchange.response_tail(),
         )
@@ -119,7 +111,6 @@ class Response:
             self._gateway.note_dropped(head.dropped)
         self._head = head
 
-    @cython.cfunc
     def _write(self, data: bytes, length: cython.longlong) -> None:
         """Sends one non-empty piece, with the head before it if that is still due."""
         first: cython.bint = self._head is None
@@ -137,7 +128,7 @@ class Response:
                 self._gateway.note_too_long(exchange.request, head.content_length)
                 data = data[:room]
                 # What follows could be taken for the next response, so there is none on this connection.
-                self._overran()
+                exchange.forbid_keep_alive()
         self.sent += len(data)
         if head.is_chunked:
             data = frame_chunk(data)
@@ -148,11 +139,6 @@ class Response:
         else:
             exchange.send_two(head.data, data)
 
-    @cython.cfunc
-    def _overran(self) -> None:
-        self._exchange.forbid_keep_alive()
-
-    @cython.cfunc
     def send_result(self, result: object) -> None:
         """Sends everything that the application returned."""
         item: object
@@ -170,7 +156,6 @@ class Response:
             self._send_iterable(result)
         self._end()
 
-    @cython.cfunc
     def _send_sequence(self, items: object) -> None:
         length: cython.longlong = 0
         for item in items:
@@ -180,21 +165,19 @@ class Response:
             if item:
                 self._write(item, length)
 
-    @cython.cfunc
     def _send_iterable(self, result: object) -> None:
         exchange = self._exchange
         for item in result:
             self._check(item)
             if item:
-                self._write(item, UNKNOWN_LENGTH)
+                self._write(item, _UNKNOWN)
                 if not self._head.has_body:
                     return
             if exchange.is_disconnected:
                 raise _ClientGone
-            if exchange.is_congested:
+            if exchange.is_congested():
                 exchange.wait_drained()
 
-    @cython.cfunc
     def _send_file(self, wrapper: FileWrapper) -> cython.bint:
         """Hands the file over to the engine; False when it has to be read instead."""
         found = wrapper.as_file()
@@ -215,7 +198,6 @@ class Response:
             self.sent = count
         return True
 
-    @cython.cfunc
     def _end(self) -> None:
         """The application has given everything."""
         exchange = self._exchange
@@ -248,22 +230,12 @@ class Response:
         exchange.finish(head.keep_alive)
 
 
-@cython.cclass
-class WSGIGateway:
+class WSGIGateway(Handler):
     """Serves exchanges with one WSGI application.
 
     log: the worker's logger. before: called with the request before the application, None for nothing; after: called
     with request, environ and response behind it. uses_sendfile: whether file wrappers go by sendfile(2).
     """
-
-    uses_sendfile = cython.declare(cython.bint, visibility="readonly")
-    _application: object
-    _environs: EnvironBuilder
-    _log: object
-    _before: object
-    _after: object
-    _slot: object
-    _dropped: set
 
     def __init__(
         self,
@@ -278,14 +250,14 @@ class WSGIGateway:
         self._application = application
         self._environs = environs
         self._log = log
+        self._logs_access = bool(log.access_enabled)
         self._slot = slot
         self.uses_sendfile = uses_sendfile
         self._before = before
         self._after = after
-        self._dropped = set()
+        self._dropped: set[str] = set()
 
-    @cython.ccall
-    def serve(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> None:
         """Answers `exchange`. Never raises an `Exception`; `SystemExit` and its like pass through."""
         response: Response = Response(self, exchange)
         environ: object = None
@@ -308,15 +280,15 @@ class WSGIGateway:
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
         except Exception as error:
             self._failed(exchange, response, error)
-        exchange.close_body()
+        if exchange.request.content_length:
+            exchange.close_body()
         if self._after is not None:
             self._after(exchange.request, environ, response)
-        if self._log.access_enabled:
+        if self._logs_access:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )
 
-    @cython.cfunc
     def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
         self._slot.count_error()
         if isinstance(error, InvalidResponse):

@@ -19,6 +19,7 @@ from indrik.protocol.fields import (
     ORDINARY,
     TRANSFER_ENCODING,
     UNDERSCORE,
+    FieldName,
     field_name,
     known_spellings,
 )
@@ -51,24 +52,8 @@ _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*)://([^/?#]*)")
 _HOSTS_KEPT = 256
 
 
-@cython.cclass
 class HeadParser:
     """Parses heads under one set of limits. Holds no state of a connection, so one serves all of a worker's."""
-
-    _line_limit: cython.Py_ssize_t
-    _fields_limit: cython.Py_ssize_t
-    _field_size_limit: cython.Py_ssize_t
-    _body_limit: cython.longlong
-    _header_map: str
-    _forwarder_names: frozenset[str]
-    _folding: cython.bint
-    _space_before_colon: cython.bint
-    _any_method: cython.bint
-    _any_version: cython.bint
-    _casefold: cython.bint
-    _spellings: dict
-    _hosts: set
-    head_limit = cython.declare(cython.Py_ssize_t, visibility="readonly")
 
     def __init__(self, limits: Limits) -> None:
         self._line_limit = limits.line
@@ -82,8 +67,9 @@ class HeadParser:
         self._any_method = limits.permit_unconventional_method
         self._any_version = limits.permit_unconventional_version
         self._casefold = limits.casefold_method
+        self._common_methods = _COMMON_METHODS
         self._spellings = known_spellings()
-        self._hosts = set()
+        self._hosts: set[str] = set()
         self.head_limit = limits.head
 
     def check_incomplete(self, data: bytes) -> None:
@@ -119,9 +105,9 @@ class HeadParser:
         text: str
         name: str
         value: str
-        record: tuple
-        names: list = []
-        values: list = []
+        record: tuple[str, str, bytes, int] | None
+        names: list[FieldName] = []
+        values: list[str] = []
         special: cython.bint = False
 
         size = end - start
@@ -202,7 +188,6 @@ class HeadParser:
             request.keep_alive = False
         return request
 
-    @cython.cfunc
     def _request_line(self, request: Request, line: str) -> None:
         if len(line) > self._line_limit:
             raise TargetTooLong("the request line is too long")
@@ -219,7 +204,7 @@ class HeadParser:
             request.minor_version = 0
         else:
             request.minor_version = self._version(version)
-        if method not in _COMMON_METHODS:
+        if method not in self._common_methods:
             method = self._method(method)
         if not uri.isascii() or " " in uri or "\t" in uri or "#" in uri or not uri:
             raise InvalidTarget(f"request target {uri[:120]!r}")
@@ -238,7 +223,6 @@ class HeadParser:
             request.path = path[:mark]
             request.query = path[mark + 1 :]
 
-    @cython.cfunc
     def _path(self, method: str, uri: str) -> str:
         """The path and query of a target that is not in origin form (RFC 9112 section 3.2)."""
         if method == "CONNECT":
@@ -257,7 +241,6 @@ class HeadParser:
             raise InvalidTarget(f"the authority of {uri[:120]!r}")
         return rest if rest.startswith("/") else "/" + rest
 
-    @cython.cfunc
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2.2: the authority of an absolute target replaces Host."""
         if request.method == "CONNECT":
@@ -270,8 +253,7 @@ class HeadParser:
             if record[3] == HOST:
                 request.values[index] = absolute[2]
 
-    @cython.cfunc
-    def _version(self, version: str) -> cython.int:
+    def _version(self, version: str) -> int:
         found = _VERSION.fullmatch(version)
         if found is None:
             raise InvalidRequestLine(f"HTTP version {version[:40]!r}")
@@ -279,7 +261,6 @@ class HeadParser:
             raise UnsupportedVersion(f"HTTP version {version!r}")
         return 0 if version == "HTTP/0.9" else 1
 
-    @cython.cfunc
     def _method(self, method: str) -> str:
         if not is_token(method):
             raise InvalidMethod(f"method {method[:60]!r}")
@@ -291,14 +272,12 @@ class HeadParser:
             raise InvalidMethod(f"method {method[:60]!r} is unconventional")
         return method
 
-    @cython.cfunc
-    def _name(self, name: str) -> tuple:
+    def _name(self, name: str) -> FieldName:
         if self._space_before_colon:
             name = name.rstrip(" \t")
         return field_name(name)
 
-    @cython.cfunc
-    def _maps_underscore(self, name: str, is_trusted: cython.bint) -> cython.bint:
+    def _maps_underscore(self, name: str, is_trusted: bool) -> bool:
         """Whether a field whose name has an underscore reaches the application; refuses it if it must be."""
         if is_trusted and (name in self._forwarder_names or "*" in self._forwarder_names):
             return True
@@ -306,8 +285,7 @@ class HeadParser:
             raise InvalidField(f"header field name {name!r} has an underscore")
         return self._header_map == "dangerous"
 
-    @cython.cfunc
-    def _fold(self, line: str, values: list) -> None:
+    def _fold(self, line: str, values: list[str]) -> None:
         """A line that is not a field: obsolete folding (RFC 9112 section 5.2) where permitted, else a refusal."""
         if line[0] not in " \t":
             raise InvalidField(f"{line[:60]!r} is not a header field")
@@ -317,21 +295,19 @@ class HeadParser:
         if len(values[-1]) > self._field_size_limit:
             raise FieldsTooLarge("a header field is too large")
 
-    @cython.cfunc
     def _check_host(self, host: str) -> None:
         if not _HOST.fullmatch(host):
             raise InvalidHost(f"Host {host[:120]!r}")
         if len(self._hosts) < _HOSTS_KEPT:
             self._hosts.add(host)
 
-    @cython.cfunc
     def _frame(self, request: Request) -> None:
         lengths: list[str] = []
         codings: list[str] = []
         connection: list[str] = []
         expect: list[str] = []
         for record, value in zip(request.names, request.values, strict=True):
-            meaning: cython.int = record[3]
+            meaning = record[3]
             if meaning == CONTENT_LENGTH:
                 lengths.append(value)
             elif meaning == TRANSFER_ENCODING:

@@ -16,7 +16,7 @@ FORBIDDEN = bytes(octet for octet in (*range(32), 127) if octet not in b"\t\r\n"
 _CLASS = bytes(1 if octet in FORBIDDEN else 2 if octet in b"\r\n" else 0 for octet in range(256))
 
 
-def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> int:
+def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Index of the first octet in `data[start:end]` that no head may hold, or -1.
 
     That is a control other than HTAB, a CR without LF behind it, or an LF without CR before it (RFC 9112 section 2.2
@@ -45,6 +45,17 @@ def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_
         return -1
     found = re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n", part)
     return start + (found.start() if found else 0)
+
+
+def is_plain(text: str) -> cython.bint:
+    """Whether `text` is printable ASCII throughout: a field value that needs no closer look."""
+    if cython.compiled:
+        letter: cython.Py_UCS4
+        for letter in text:
+            if letter < 32 or letter > 126:
+                return False
+        return True
+    return text.isascii() and text.isprintable()
 
 
 def is_token(text: str) -> bool:

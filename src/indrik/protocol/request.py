@@ -5,13 +5,10 @@ The attributes carry the names that hooks and loggers know from Gunicorn's reque
 
 from __future__ import annotations
 
-import cython
-
+from indrik.protocol.fields import FieldName
 from indrik.protocol.framing import CHUNKED
 
 
-@cython.freelist(32)
-@cython.cclass
 class Request:
     """One request head. Made by the parser, read by anybody, changed by nobody but the parser.
 
@@ -23,19 +20,20 @@ class Request:
     line: the request line, for the scoreboard and the log.
     """
 
-    method = cython.declare(str, visibility="public")
-    uri = cython.declare(str, visibility="public")
-    path = cython.declare(str, visibility="public")
-    query = cython.declare(str, visibility="public")
-    host = cython.declare(str, visibility="public")
-    line = cython.declare(str, visibility="public")
-    minor_version = cython.declare(cython.int, visibility="public")
-    names = cython.declare(list, visibility="public")
-    values = cython.declare(list, visibility="public")
-    content_length = cython.declare(cython.longlong, visibility="public")
-    keep_alive = cython.declare(cython.bint, visibility="public")
-    expects_continue = cython.declare(cython.bint, visibility="public")
-    is_trusted = cython.declare(cython.bint, visibility="public")
+    def __init__(self) -> None:
+        self.method = ""
+        self.uri = ""
+        self.path = ""
+        self.query = ""
+        self.host = ""
+        self.line = ""
+        self.minor_version = 1
+        self.names: list[FieldName] = []
+        self.values: list[str] = []
+        self.content_length = 0
+        self.keep_alive = True
+        self.expects_continue = False
+        self.is_trusted = False
 
     @property
     def version(self) -> tuple[int, int]:

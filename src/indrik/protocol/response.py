@@ -11,7 +11,7 @@ import re
 import cython
 
 from indrik.errors import IndrikError
-from indrik.protocol.octets import is_token
+from indrik.protocol.octets import is_plain, is_token
 
 #: `render` is told this where the length of the body is not known.
 UNKNOWN_LENGTH = -1
@@ -22,7 +22,12 @@ _VALUE = re.compile(r"[\t \x21-\x7e\x80-\xff]*")
 #: Validated statuses and field names kept; applications use few, and a runaway one must not grow the table.
 _KEPT = 1024
 
-_ORDINARY, _CONTENT_LENGTH, _CONNECTION, _DATE, _SERVER, _HOP_BY_HOP, _UPGRADE = range(7)
+_ORDINARY = 0
+_CONTENT_LENGTH = 1
+_CONNECTION = 2
+_DATE = 3
+_SERVER = 4
+_HOP_BY_HOP = 5
 
 _MEANINGS = {
     "content-length": _CONTENT_LENGTH,
@@ -34,7 +39,7 @@ _MEANINGS = {
     "te": _HOP_BY_HOP,
     "trailer": _HOP_BY_HOP,
     "transfer-encoding": _HOP_BY_HOP,
-    "upgrade": _UPGRADE,
+    "upgrade": _HOP_BY_HOP,
 }
 
 _names: dict[str, tuple[str, int]] = {}
@@ -45,8 +50,6 @@ class InvalidResponse(IndrikError):
     """The application gave something that may not be sent; the message names the rule."""
 
 
-@cython.freelist(32)
-@cython.cclass
 class ResponseHead:
     """A rendered head and how the body behind it is framed.
 
@@ -58,12 +61,13 @@ class ResponseHead:
     dropped: hop-by-hop fields that were left out (PEP 3333 forbids them to applications).
     """
 
-    data = cython.declare(bytes, visibility="readonly")
-    has_body = cython.declare(cython.bint, visibility="readonly")
-    is_chunked = cython.declare(cython.bint, visibility="readonly")
-    content_length = cython.declare(cython.longlong, visibility="readonly")
-    keep_alive = cython.declare(cython.bint, visibility="readonly")
-    dropped = cython.declare(object, visibility="readonly")
+    def __init__(self) -> None:
+        self.data = b""
+        self.has_body = True
+        self.is_chunked = False
+        self.content_length = -1
+        self.keep_alive = True
+        self.dropped: list[str] | None = None
 
 
 def _status(status: str) -> tuple[str, int]:
@@ -105,7 +109,6 @@ def _check_value(name: str, value: object) -> None:
         )
 
 
-@cython.ccall
 def render(
     status: str,
     headers: list,
@@ -123,16 +126,18 @@ def render(
     `tail` holds the Server and Date fields, each with its CRLF, Date first.
     Raises `InvalidResponse`.
     """
-    parts: list = []
-    known: tuple
+    parts: list[str] = []
+    known: tuple[str, int] | None
     meaning: cython.int
     code: cython.int
     declared: cython.longlong = -1
     has_date: cython.bint = False
     has_server: cython.bint = False
-    head: ResponseHead = ResponseHead()
+    head = ResponseHead()
 
-    known = _statuses.get(status) or _status(status)
+    known = _statuses.get(status)
+    if known is None:
+        known = _status(status)
     parts.append(known[0])
     code = known[1]
     for pair in headers:
@@ -140,8 +145,8 @@ def render(
         known = _names.get(name)
         if known is None:
             known = _name(name)
-        # Printable strings hold no control character; what is not printable may still be a tab or obs-text.
-        if type(value) is not str or not value.isascii() or not value.isprintable():
+        # What is not plain may still be a tab or obs-text.
+        if type(value) is not str or not is_plain(value):
             _check_value(name, value)
         meaning = known[1]
         if meaning != _ORDINARY:
@@ -172,7 +177,6 @@ def render(
         parts.append("\r\n")
 
     head.has_body = not head_only
-    head.is_chunked = False
     if code == 204 or code == 304:
         head.has_body = False
         if code == 304 and declared >= 0:

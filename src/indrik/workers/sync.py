@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import sys
 import time
 from typing import Any
 
 from indrik import __version__
-from indrik.engine.exchange import Exchange
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.log import RefusalLog
-from indrik.scoreboard import Scoreboard, Slot, State
+from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 
 #: Trust decisions kept, one a client address.
@@ -35,16 +35,20 @@ class SyncWorker(Worker):
         gateway = self._gateway(slot)
         engine = Engine(
             EngineSettings.from_config(self.cfg),
-            _Handler(self, gateway),
+            gateway,
             slot,
             _Trust(self.cfg),
             lambda kind, peer, detail, status: refusals.refused(kind, peer, f"{detail}: {status}" if status else detail),
         )
-        engine.watch(self.wakeup_fd, self._empty_wakeup)
+        self._engine = engine
+        engine.watch(self.wakeup_fd, self._on_signal)
         engine.listen(self.sockets)
         try:
             while self.alive:
-                engine.turn(self._wait())
+                engine.run(self._wait(), self._next_limit(engine.served))
+                self.nr = engine.served
+                if self.nr >= self.max_requests:
+                    self.request_replacement(Recycle.MAX_REQUESTS)
                 refusals.flush()
                 if self.is_orphaned:
                     self.log.info("Parent changed, shutting down: %s", self)
@@ -57,6 +61,10 @@ class SyncWorker(Worker):
     def _wait(self) -> float:
         """Seconds that a turn may wait: short enough for the heartbeat and for noticing that the master is gone."""
         return min(1.0, self.timeout) if self.timeout else 1.0
+
+    def _next_limit(self, served: int) -> int:
+        """How many served requests in all end the next run of the engine."""
+        return self.max_requests if served < self.max_requests else sys.maxsize
 
     def _drain(self, engine: Engine, slot: Slot) -> None:
         slot.state = State.DRAINING
@@ -117,24 +125,14 @@ class SyncWorker(Worker):
 
         return after
 
-    def _empty_wakeup(self) -> None:
+    def _on_signal(self) -> None:
+        """A signal arrived; its handler has run or runs now, because this is Python code."""
+        self._engine.interrupt()
         try:
             while os.read(self.wakeup_fd, 512):
                 pass
         except BlockingIOError:
             pass
-
-
-class _Handler:
-    """Calls the application inline."""
-
-    def __init__(self, worker: SyncWorker, gateway: WSGIGateway) -> None:
-        self._worker = worker
-        self._serve = gateway.serve
-
-    def handle(self, exchange: Exchange) -> None:
-        self._serve(exchange)
-        self._worker.count_request()
 
 
 class _Trust:

@@ -1,0 +1,42 @@
+from indrik.engine.context cimport Context
+from indrik.engine.exchange cimport Channel, Exchange
+from indrik.engine.timers cimport Timer, TimerQueue, disarm
+from indrik.engine.transport cimport receive, transmit, transmit_two
+from indrik.protocol.request cimport Request
+
+cdef Py_ssize_t RECEIVE_SIZE
+cdef int _HEAD
+cdef int _BODY
+cdef int _EXCHANGE
+cdef int _SENDING
+cdef int _LINGERING
+cdef int _CLOSED
+
+cdef class Connection(Channel):
+    cdef readonly int fd
+    cdef readonly int state
+    cdef readonly unsigned int served
+    cdef public bint is_watched
+    cdef Context _context
+    cdef bytes _input
+    cdef Py_ssize_t _scanned
+    cdef Py_ssize_t _lingered
+    cdef bint _is_trusted
+    cdef bint _is_reading
+    cdef bint _has_more_input
+    cdef bint _closes_after_output
+    cdef bint _was_refused
+    cdef bint _skipped_line
+    cdef Request _request
+    cdef object _body
+    cdef object _output
+    cpdef on_readable(self)
+    cpdef on_readable_to_end(self)
+    cpdef on_writable(self)
+    cpdef resume(self)
+    cdef _read(self)
+    cdef _feed(self, bytes data)
+    cdef _advance(self)
+    cdef _hand_over(self, Request request, object body)
+    cdef _end_of_output(self)
+    cdef _arm(self, TimerQueue queue)

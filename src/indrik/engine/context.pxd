@@ -1,0 +1,27 @@
+from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.poller cimport Poller
+from indrik.engine.timers cimport Timers
+from indrik.engine.transport cimport monotonic
+from indrik.protocol.head cimport HeadParser
+from indrik.scoreboard cimport Slot
+
+cdef class Context:
+    cdef readonly object settings
+    cdef readonly HeadParser parser
+    cdef readonly Timers timers
+    cdef readonly Poller poller
+    cdef readonly Slot slot
+    cdef readonly dict connections
+    cdef readonly list again
+    cdef public double now
+    cdef public bint is_draining
+    cdef public bint keeps_alive
+    cdef public bint has_room
+    cdef public long long served
+    cdef Handler _handler
+    cdef object _on_refusal
+    cdef str _tail
+    cdef double _tail_ends_at
+    cpdef handle(self, Exchange exchange)
+    cpdef ended(self)
+    cpdef str response_tail(self)

@@ -1,0 +1,91 @@
+"""What the connections of one loop share: the settings, the clock, the deadlines, the poller, and whom they tell what."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from time import time as wall_clock
+from typing import TYPE_CHECKING, Protocol
+
+from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.poller import Poller
+from indrik.engine.settings import EngineSettings
+from indrik.engine.timers import Timers
+from indrik.engine.transport import monotonic
+from indrik.protocol.head import HeadParser
+from indrik.scoreboard import Slot
+
+if TYPE_CHECKING:
+    from indrik.engine.connection import Connection
+
+_SERVER = "Server: indrik\r\n"
+
+
+class RefusalSink(Protocol):
+    """Where the engine says that it sent a client away; the log limits the rate."""
+
+    def __call__(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+        """`kind` groups refusals, `status` is what the client was answered ("" if nothing)."""
+
+
+class Context:
+    """Shared by one `Engine` and its connections; engine thread only.
+
+    now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a client may
+    stay after a response. has_room: set by a connection that closes; the loop accepts again. again: connections with
+    more to do in the next turn. connections: by descriptor. served: requests handed over and ended.
+    """
+
+    def __init__(self, settings: EngineSettings, handler: Handler, slot: Slot, on_refusal: RefusalSink) -> None:
+        self.settings = settings
+        self.parser = HeadParser(settings.limits)
+        self.timers = Timers(
+            settings.first_byte_timeout,
+            settings.header_timeout,
+            settings.body_timeout,
+            settings.keepalive,
+            settings.write_timeout,
+        )
+        self.poller = Poller()
+        self.slot = slot
+        self.connections: dict[int, Connection] = {}
+        self.again: list[Connection] = []
+        self.now = monotonic()
+        self.is_draining = False
+        self.keeps_alive = settings.keepalive > 0
+        self.has_room = False
+        self.served = 0
+        self._handler = handler
+        self._on_refusal = on_refusal
+        self._tail = ""
+        self._tail_ends_at = 0.0
+
+    def handle(self, exchange: Exchange) -> None:
+        """Gives a whole request to the handler."""
+        self.slot.begin(exchange.request.line.encode("latin-1"), self.now)
+        self._handler.handle(exchange)
+
+    def ended(self) -> None:
+        """A response is complete, or its connection lost."""
+        # The application may have taken long; what is armed next counts from now.
+        self.served += 1
+        self.now = monotonic()
+        self.slot.end(self.now)
+
+    def beat(self) -> None:
+        """Says that this worker is alive, from inside a wait."""
+        self.now = monotonic()
+        self.slot.beat(self.now)
+
+    def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
+        """Counts and logs that a client was sent away."""
+        self.slot.count_refused()
+        self._on_refusal(kind, peer, detail, status)
+
+    def response_tail(self) -> str:
+        """The Date and Server fields, each with its CRLF; made anew each second."""
+        now = monotonic()
+        if now >= self._tail_ends_at:
+            wall = wall_clock()
+            self._tail_ends_at = now + 1.0 - wall % 1.0
+            self._tail = f"Date: {formatdate(wall, usegmt=True)}\r\n{_SERVER}"
+        return self._tail

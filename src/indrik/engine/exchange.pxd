@@ -1,0 +1,35 @@
+cimport cython
+
+from indrik.engine.timers cimport Timer
+from indrik.engine.transport cimport monotonic
+from indrik.protocol.request cimport Request
+
+cdef class Channel(Timer):
+    cdef readonly bint is_closed
+    cdef readonly object peer
+    cdef readonly str peer_port
+    cdef readonly object listener
+    cpdef bint may_keep_alive(self) except -1
+    cpdef bint is_congested(self) except -1
+    cpdef str response_tail(self)
+    cpdef send(self, bytes data)
+    cpdef send_two(self, bytes head, bytes data)
+    cpdef finish(self, bint keep_alive)
+    cpdef close(self)
+
+@cython.freelist(32)
+cdef class Exchange:
+    cdef readonly Request request
+    cdef readonly Channel channel
+    cdef readonly double started_at
+    cdef object _body
+    cdef bint _may_keep_alive
+    cpdef bint keep_alive(self) except -1
+    cpdef bint is_congested(self) except -1
+    cpdef str response_tail(self)
+    cpdef send(self, bytes data)
+    cpdef send_two(self, bytes head, bytes data)
+    cpdef finish(self, bint keep_alive)
+
+cdef class Handler:
+    cpdef handle(self, Exchange exchange)

@@ -1,0 +1,9 @@
+from indrik.engine.exchange cimport Exchange
+from indrik.protocol.request cimport Request
+
+cdef class EnvironBuilder:
+    cdef object _settings
+    cdef dict _templates
+    cdef list _schemes
+    cdef str _script_name
+    cpdef dict build(self, Exchange exchange)

@@ -1,0 +1,31 @@
+from indrik.protocol.octets cimport first_forbidden
+from indrik.protocol.request cimport Request
+
+cdef int CONNECTION
+cdef int CONTENT_LENGTH
+cdef int CONTENT_TYPE
+cdef int EXPECT
+cdef int HOST
+cdef int ORDINARY
+cdef int TRANSFER_ENCODING
+cdef int UNDERSCORE
+
+cdef class HeadParser:
+    cdef Py_ssize_t _line_limit
+    cdef Py_ssize_t _fields_limit
+    cdef Py_ssize_t _field_size_limit
+    cdef readonly Py_ssize_t head_limit
+    cdef long long _body_limit
+    cdef str _header_map
+    cdef frozenset _forwarder_names
+    cdef frozenset _common_methods
+    cdef bint _folding
+    cdef bint _space_before_colon
+    cdef bint _any_method
+    cdef bint _any_version
+    cdef bint _casefold
+    cdef dict _spellings
+    cdef set _hosts
+    cpdef check_incomplete(self, bytes data)
+    cpdef Request parse(self, bytes data, Py_ssize_t start, Py_ssize_t end, bint is_trusted)
+    cdef _request_line(self, Request request, str line)

@@ -1,0 +1,17 @@
+cimport cython
+
+@cython.freelist(32)
+cdef class Request:
+    cdef public str method
+    cdef public str uri
+    cdef public str path
+    cdef public str query
+    cdef public str host
+    cdef public str line
+    cdef public int minor_version
+    cdef public list names
+    cdef public list values
+    cdef public long long content_length
+    cdef public bint keep_alive
+    cdef public bint expects_continue
+    cdef public bint is_trusted

@@ -1,0 +1,23 @@
+cimport cython
+from indrik.protocol.octets cimport is_plain
+
+cdef dict _names
+cdef dict _statuses
+cdef int _ORDINARY
+cdef int _CONTENT_LENGTH
+cdef int _CONNECTION
+cdef int _DATE
+cdef int _SERVER
+
+@cython.freelist(32)
+cdef class ResponseHead:
+    cdef readonly bytes data
+    cdef readonly bint has_body
+    cdef readonly bint is_chunked
+    cdef readonly long long content_length
+    cdef readonly bint keep_alive
+    cdef readonly object dropped
+
+cpdef ResponseHead render(
+    str status, list headers, bint head_only, int minor_version, bint keep_alive, long long length, str tail
+)

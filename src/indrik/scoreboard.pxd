@@ -1,0 +1,34 @@
+cdef int _HEARTBEAT
+cdef int _REQUEST_AT
+cdef int _STARTED_AT
+cdef int _READY_AT
+cdef int _STATE
+cdef int _IN_PROGRESS
+cdef int _REQUESTS
+cdef int _ACCEPTED
+cdef int _REFUSED
+cdef int _ERRORS
+cdef int _WANTS_REPLACEMENT
+cdef int _PID
+cdef int _GENERATION
+cdef int _AGE
+cdef int _ORDER
+cdef int _TEXT_LENGTH
+cdef int _LATENCY
+cdef int _QUEUE_WAIT
+
+cdef class Slot:
+    cdef readonly int number
+    cdef double* _f  # the slot's words as doubles; uncompiled, a memoryview cast to "d"
+    cdef unsigned long long* _q  # the same words as unsigned integers; uncompiled, cast to "Q"
+    cdef unsigned char* _b  # the same bytes
+    cdef object _owner  # keeps the mapping's buffer exported, so that it cannot be unmapped under the pointers
+    cpdef beat(self, double now)
+    cpdef begin(self, bytes request_line, double now)
+    cpdef end(self, double now)
+    cpdef waited(self, double seconds)
+    cpdef count_accepted(self)
+    cpdef count_refused(self)
+    cpdef count_error(self)
+
+cpdef int bucket(double seconds)
