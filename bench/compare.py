@@ -56,7 +56,7 @@ def check(running: Running, case: Case) -> exchange.Answer:
         with exchange.connect(running.port) as connection:
             return exchange.expect(exchange.ask(connection, request), case.answer)
     except (exchange.WrongAnswer, OSError) as error:
-        raise exchange.WrongAnswer(f"{running.server.name}, case {case.name}: {error}") from error
+        raise exchange.WrongAnswer(f"case {case.name}: {error}") from error
 
 
 def sample(

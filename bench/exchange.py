@@ -84,9 +84,12 @@ def receive(connection: socket.socket, so_far: bytes) -> bytes:
 
 
 def ask(connection: socket.socket, request: bytes) -> Answer:
-    """Send a request and read its answer."""
-    connection.sendall(request)
-    return read_answer(connection)
+    """Send a request and read its answer; WrongAnswer also for a connection that fails or stays silent."""
+    try:
+        connection.sendall(request)
+        return read_answer(connection)
+    except OSError as error:
+        raise WrongAnswer(f"no answer: {error}") from error
 
 
 def expect(answer: Answer, body: bytes) -> Answer:

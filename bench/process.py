@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from bench.exchange import HOST
+from bench.exchange import HOST, WrongAnswer
 from bench.servers import APPLICATIONS, Server
 
 READY_TIMEOUT = 20.0
@@ -53,7 +54,7 @@ def serve(
     begins.
 
     It runs in an empty folder, so that no server finds a configuration file. StartFailed if it ends or does
-    not listen in time.
+    not listen in time; a WrongAnswer that leaves the block gets the end of the server's log.
     """
     port = free_port()
     here = {**places, "host": HOST, "port": str(port), "app": f"{APPLICATIONS[server.interface]}:{app}"}
@@ -73,12 +74,19 @@ def serve(
         )
         try:
             if not listens(port, process):
-                log.seek(0)
-                tail = log.read().decode(errors="replace").strip()[-1500:]
-                raise StartFailed(f"{server.name} does not listen ({' '.join(argv)}):\n{tail}")
-            yield Running(server, process.pid, port, started_at)
+                raise StartFailed(f"{server.name} does not listen ({' '.join(argv)}):\n{tail(log)}")
+            try:
+                yield Running(server, process.pid, port, started_at)
+            except WrongAnswer as error:
+                raise WrongAnswer(f"{server.name}: {error}\nIts log ends:\n{tail(log)}") from error
         finally:
             stop(process)
+
+
+def tail(log: BinaryIO) -> str:
+    """The end of a server's log."""
+    log.seek(0)
+    return log.read().decode(errors="replace").strip()[-1500:]
 
 
 def listens(port: int, process: subprocess.Popen[bytes]) -> bool:

@@ -57,3 +57,10 @@ def test_what_is_no_answer(sent: bytes, complaint: str, pair: tuple[socket.socke
 def test_another_answer_is_wrong(status: int, body: bytes) -> None:
     with pytest.raises(exchange.WrongAnswer, match="expected 200 and b'hello'"):
         exchange.expect(exchange.Answer(status, "", body, 0), b"hello")
+
+
+def test_silence_is_no_answer(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, _ = pair
+    ours.settimeout(0.01)
+    with pytest.raises(exchange.WrongAnswer, match="no answer: timed out"):
+        exchange.ask(ours, b"GET / HTTP/1.1\r\n\r\n")
