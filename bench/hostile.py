@@ -74,13 +74,12 @@ def attempt(running: Running, stack: ExitStack, data: bytes, receive_buffer: int
         pass
 
 
-def figures(took: list[float], failed: int, prefix: str) -> dict[str, Any]:
+def figures(took: list[float], prefix: str) -> dict[str, Any]:
     """The latencies in milliseconds as fields that begin with `prefix`."""
     return {
         f"{prefix}_p50_ms": round(percentile(took, 50), 2) if took else None,
         f"{prefix}_p99_ms": round(percentile(took, 99), 2) if took else None,
         f"{prefix}_worst_ms": round(max(took), 2) if took else None,
-        f"{prefix}_failed": failed,
     }
 
 
@@ -90,6 +89,10 @@ def siege(server: Server, places: Mapping[str, str], cpu: int, heads: int, reade
     """
     with serve(server, APP, places, cpu, crowded=True) as running, ExitStack() as stack:
         alone, alone_failed = ordinary(running)
+        if alone_failed:
+            raise exchange.WrongAnswer(
+                f"{alone_failed} requests had no answer before any hostile client came"
+            )
         before = memory(running.pid)
         beset(running, stack, heads, readers)
         first, _ = ordinary(running, visits=1)
@@ -97,9 +100,10 @@ def siege(server: Server, places: Mapping[str, str], cpu: int, heads: int, reade
         grown = memory(running.pid) - before
     return {
         "server": server.name,
-        **figures(alone, alone_failed, "alone"),
+        **figures(alone, "alone"),
         "first_ms": round(first[0], 2) if first else None,
-        **figures(beside, beside_failed, "beside"),
+        **figures(beside, "beside"),
+        "failed": beside_failed,
         "growth": grown,
         "big": len(BIG),
     }
@@ -117,5 +121,5 @@ def measure(
         one = siege(server, places, cpu, heads, readers)
         samples.append(one)
         text = f"first answer {one['first_ms']} ms, later ones at worst {one['beside_worst_ms']} ms"
-        progress.finish(f"hostile  {server.name:20s} {text}, {one['beside_failed']} without answer")
+        progress.finish(f"hostile  {server.name:20s} {text}, {one['failed']} without answer")
     return samples

@@ -169,7 +169,7 @@ def hostile_section(run: Run) -> str:
             number(sample["beside_p50_ms"], 2),
             number(sample["beside_p99_ms"], 2),
             number(sample["beside_worst_ms"], 2),
-            number(sample["beside_failed"]),
+            number(sample["failed"]),
             number(sample["growth"] / 2**20, 1),
         ]
         for sample in run.samples

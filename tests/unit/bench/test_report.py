@@ -58,7 +58,7 @@ def other_runs() -> list[results.Run]:
         "beside_p50_ms": None,
         "beside_p99_ms": None,
         "beside_worst_ms": None,
-        "beside_failed": 3,
+        "failed": 3,
         "growth": 2**20,
     }
     starts = [
