@@ -104,11 +104,13 @@ class LogFile(OwnHandler, logging.FileHandler):
         else:
             self.write_line(text)
 
-    def give_to(self, uid: int, gid: int) -> None:
-        """Master only, as root: let the workers' user open the file again later. Devices and pipes keep their
-        owner."""
-        if self.stream is not None and stat.S_ISREG(os.fstat(self.stream.fileno()).st_mode):
-            os.fchown(self.stream.fileno(), uid, gid)
+    def give_to_workers(self, cfg: Any) -> None:
+        """As root, let the workers' user open the file again later. Devices and pipes keep their owner."""
+        if os.geteuid() != 0 or (cfg.uid, cfg.gid) == (0, 0) or self.stream is None:
+            return
+        descriptor = self.stream.fileno()
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchown(descriptor, cfg.uid, cfg.gid)
 
 
 def _open_now(path: str, flags: int) -> int:

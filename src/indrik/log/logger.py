@@ -233,6 +233,9 @@ class Logger:
         for handler in all_file_handlers():
             try:
                 reopen(handler)
+                if isinstance(handler, LogFile):
+                    # The master is first and makes the new file; the workers could not open one of root's.
+                    handler.give_to_workers(self.cfg)
             except OSError as error:
                 self.error(
                     "Cannot reopen %s: %s; still writing to the old file",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Any
 
@@ -58,8 +57,7 @@ class Outputs:
         else:
             handler = open_log_file(setting, target)
             self._opened.append(handler)
-            if os.geteuid() == 0 and (self._cfg.uid, self._cfg.gid) != (0, 0):
-                handler.give_to(self._cfg.uid, self._cfg.gid)
+            handler.give_to_workers(self._cfg)
         return self._ready(handler, formatter)
 
     def _syslog(self, name: str) -> OwnHandler:

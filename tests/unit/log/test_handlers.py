@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -174,21 +175,32 @@ def test_a_fifo_with_a_reader_takes_lines(tmp_path: Path) -> None:
         os.close(reader)
 
 
-def test_a_file_goes_to_the_workers_user_and_a_device_does_not(
-    log_file: LogFile, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("euid", "owner", "expected"),
+    [(0, (33, 34), (33, 34)), (0, (0, 34), (0, 34)), (0, (0, 0), None), (1000, (1000, 1000), None)],
+)
+def test_root_gives_files_to_the_workers_user(
+    log_file: LogFile,
+    monkeypatch: pytest.MonkeyPatch,
+    euid: int,
+    owner: tuple[int, int],
+    expected: tuple[int, int] | None,
 ) -> None:
     given: list[tuple[int, int, int]] = []
     monkeypatch.setattr(os, "fchown", lambda *arguments: given.append(arguments))
-    log_file.give_to(33, 34)
+    monkeypatch.setattr(os, "geteuid", lambda: euid)
+    cfg = SimpleNamespace(uid=owner[0], gid=owner[1])
+    log_file.give_to_workers(cfg)
     device = LogFile(os.devnull)
-    device.give_to(33, 34)
-    assert given == [(descriptor(log_file), 33, 34)]
+    device.give_to_workers(cfg)
+    assert given == ([] if expected is None else [(descriptor(log_file), *expected)])
     device.close()
+    device.give_to_workers(cfg)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_the_new_owner_owns_it(log_file: LogFile) -> None:
-    log_file.give_to(12345, 12346)
+    log_file.give_to_workers(SimpleNamespace(uid=12345, gid=12346))
     found = os.stat(log_file.baseFilename)
     assert (found.st_uid, found.st_gid) == (12345, 12346)
 

@@ -456,6 +456,13 @@ class TestSetup:
         for path in (paths.error, paths.access):
             assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+    def test_reopened_files_are_given_to_the_workers_user_too(self, paths: Paths) -> None:
+        log = paths.logger(user=12345, group=12346)
+        paths.access.rename(f"{paths.access}.1")
+        log.reopen_files()
+        assert (paths.access.stat().st_uid, paths.access.stat().st_gid) == (12345, 12346)
+
     def test_an_empty_access_log_is_none(self) -> None:
         assert not Logger(config(accesslog="")).access_enabled
 
