@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from indrik.config.nearest import did_you_mean
 from indrik.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def load_class(setting: str, uri: str | type, known: Mapping[str, str], group: str) -> Any:
@@ -42,6 +44,9 @@ def check_class_name(setting: str, uri: str | type, known: Mapping[str, str], gr
 
 
 def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: str) -> EntryPoint:
+    # Imported late: it brings the whole of `email` with it, and most servers never come here.
+    from importlib.metadata import entry_points
+
     found = entry_points(group=group)
     for entry_point in found:
         if entry_point.name == name:
@@ -54,6 +59,8 @@ def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: 
 
 
 def entry_point_of_distribution(setting: str, uri: str, group: str) -> EntryPoint:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     dist_name, _, name = uri[len("egg:") :].partition("#")
     name = name or "sync"
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,19 @@ def test_print_config(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "workers = 3 # command line" in lines
     assert "backlog = 2048 # default" in lines
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("indrik", {"argparse", "indrik.config", "indrik.app"}),
+        ("indrik.app.wsgiapp", {"ssl", "asyncio", "email"}),
+    ],
+)
+def test_importing_is_cheap(module: str, unwanted: set[str]) -> None:
+    # What the master imports, every worker has in its memory.
+    program = f"import {module}, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert not unwanted & set(done.stdout.split())

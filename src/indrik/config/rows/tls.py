@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 from indrik.config.kinds import Anything, Flag, Text, Whole
@@ -12,8 +11,12 @@ SECTION = "SSL"
 LATER = "TLS comes in a later version; until then put a TLS proxy in front"
 
 
+# ssl.PROTOCOL_TLS, without the megabytes of memory that importing ssl costs each worker that does no TLS.
+PROTOCOL_TLS = 2
+
+
 def deprecated_version(value: Any) -> str | None:
-    if value == ssl.PROTOCOL_TLS:
+    if value == PROTOCOL_TLS:
         return None
     return "is ignored and deprecated: the version is negotiated; use the hook ssl_context to narrow it"
 
@@ -46,7 +49,7 @@ ROWS = (
         section=SECTION,
         flags=("--ssl-version",),
         kind=Anything(),
-        default=int(ssl.PROTOCOL_TLS),
+        default=PROTOCOL_TLS,
         warn=deprecated_version,
         help="Deprecated and ignored, with a warning: the version is negotiated.",
     ),
