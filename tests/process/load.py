@@ -1,4 +1,6 @@
-"""Steady load from real sockets: kept-alive and fresh connections side by side, every answer checked and timed."""
+"""Steady load from real sockets: kept-alive and fresh connections side by side, every answer checked and
+timed.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from tests.process.server import Server, get_on
 
 
 class Load:
-    """Clients in threads, from `with` to the end of the block. Then `failures`, `longest` and `answers` tell how it went.
+    """Clients in threads, from `with` to the end of the block. Then `failures`, `longest` and `answers` tell
+    how it went.
 
-    A client whose kept-alive connection was closed before it got any byte asks again on a fresh one, once, as RFC 9112
-    section 9.3.1 has it (`retries` counts that); everything else that is no whole 200 is a failure.
+    A client whose kept-alive connection was closed before it got any byte asks again on a fresh one, once, as
+    RFC 9112 section 9.3.1 has it (`retries` counts that); everything else that is no whole 200 is a failure.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
 from indrik.errors import HaltServer, IndrikError
-from indrik.net.listeners import Listener, create_sockets
+from indrik.net.listeners import Listener
 from indrik.scoreboard import Event, Order, Scoreboard
 from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL
 
@@ -76,6 +76,8 @@ class Arbiter:
         self.proc_name: str = self.cfg.proc_name
         self.pidfile: Pidfile | None = None
         self.LISTENERS: list[Listener] = []
+        #: The listeners come from a supervisor, so `bind` says nothing.
+        self.is_activated = False
         self.worker_age = 0
         self.environment = Environment()
         self.current: Generation
@@ -155,7 +157,7 @@ class Arbiter:
         self.cfg.on_starting(self)
         self.init_signals()
         if not self.LISTENERS:
-            self.LISTENERS = self._open_listeners()
+            self.LISTENERS, self.is_activated = handover.open_listeners(self.cfg, self.log)
         self.log.debug("Arbiter booted")
         self.log.info("Listening at: %s (%s)", ",".join(map(str, self.LISTENERS)), self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
@@ -181,22 +183,6 @@ class Arbiter:
             pidfile = Pidfile(name)
             pidfile.create(os.getpid())
             self.pidfile = pidfile
-
-    def _open_listeners(self) -> list[Listener]:
-        """Inherited ones where they fit, others anew."""
-        scheme = "https" if self.cfg.is_ssl else "http"
-        activated = handover.systemd_listeners(scheme)
-        if activated:
-            return activated
-        found, unwanted = handover.match(self.cfg.address, handover.inherited_listeners(scheme))
-        handover.close_quietly(unwanted)
-        listeners: list[Listener] = []
-        for one in found:
-            if isinstance(one, Listener):
-                listeners.append(one)
-            else:
-                listeners += create_sockets(self.cfg, self.log, addresses=[one])
-        return listeners
 
     # --- the loop
 

@@ -8,7 +8,6 @@ the operator's choice.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -19,8 +18,8 @@ from typing import Any, NoReturn
 from indrik.arbiter.offspring import FORK_BLOCKED
 from indrik.arbiter.titles import set_title
 from indrik.errors import ConfigError
-from indrik.net.addresses import Address, format_address, parse_address
-from indrik.net.listeners import Listener, adopt
+from indrik.net.addresses import format_address, parse_address
+from indrik.net.listeners import Listener, adopt, create_sockets
 
 PID_VARIABLE = "INDRIK_PID"
 FD_VARIABLE = "INDRIK_FD"
@@ -41,9 +40,10 @@ def exec_new_master(
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"):
         variables.pop(name, None)
     variables[PID_VARIABLE] = str(server.pid)
-    variables[FD_VARIABLE] = json.dumps(
-        [{"fd": one.fileno(), "file": one.owns_file, "asked": format_address(one.asked)} for one in listeners]
-    )
+    told = [
+        {"fd": one.fileno(), "file": one.owns_file, "asked": format_address(one.asked)} for one in listeners
+    ]
+    variables[FD_VARIABLE] = json.dumps({"activated": server.is_activated, "listeners": told})
     for listener in listeners:
         os.set_inheritable(listener.fileno(), True)
     os.chdir(directory)
@@ -69,58 +69,61 @@ def forget_predecessor() -> None:
         os.environ.pop(name, None)
 
 
-def inherited_listeners(scheme: str) -> list[Listener]:
-    """What the old master handed over. Raises ConfigError if the variable or a descriptor is not what it
-    should be.
+def open_listeners(cfg: Any, log: Any) -> tuple[list[Listener], bool]:
+    """The listeners to start with: inherited ones where they fit `bind`, others anew. And whether they were
+    activated.
+
+    Activated ones come from a supervisor (sd_listen_fds(3)); then `bind` says nothing, neither here nor at a
+    reload, nor in a new master. Raises ConfigError, BindError.
     """
+    scheme = "https" if cfg.is_ssl else "http"
+    activated = _systemd_listeners(scheme)
+    if activated:
+        return activated, True
+    inherited, are_activated = _inherited_listeners(scheme)
+    if are_activated:
+        return inherited, True
+    listeners: list[Listener] = []
+    for address in cfg.address:
+        found = next((one for one in inherited if one.is_for(address) and one not in listeners), None)
+        if found is not None:
+            listeners.append(found)
+        else:
+            listeners += create_sockets(cfg, log, addresses=[address])
+    for one in inherited:
+        if one not in listeners:
+            # The old master goes on using it: its file stays.
+            one.close(unlink=False)
+    return listeners, False
+
+
+def _inherited_listeners(scheme: str) -> tuple[list[Listener], bool]:
+    """What the old master handed over, and whether it had been activated itself."""
     text = os.environ.pop(FD_VARIABLE, "")
     if not text:
-        return []
-    listeners = []
+        return [], False
     try:
-        entries = [(entry["fd"], bool(entry["file"]), entry["asked"]) for entry in json.loads(text)]
+        told = json.loads(text)
+        entries = [(entry["fd"], bool(entry["file"]), entry["asked"]) for entry in told["listeners"]]
+        activated = bool(told["activated"])
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"environment variable {FD_VARIABLE} cannot be read: {error!r}") from error
+    listeners = []
     for fd, owns_file, asked in entries:
         listener = adopt(fd, scheme, owns_file)
         listener.asked = parse_address(asked)
         listeners.append(listener)
-    return listeners
+    return listeners, activated
 
 
-def systemd_listeners(scheme: str) -> list[Listener]:
-    """The descriptors of socket activation (sd_listen_fds(3)), if they are meant for this process. Raises
-    ConfigError.
-    """
+def _systemd_listeners(scheme: str) -> list[Listener]:
+    """The descriptors of socket activation, if they are meant for this process."""
     meant_for, count = os.environ.get("LISTEN_PID", ""), os.environ.get("LISTEN_FDS", "")
     if not (meant_for.isdigit() and count.isdigit() and int(meant_for) == os.getpid()):
         return []
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)
     return [adopt(SYSTEMD_FIRST_FD + index, scheme) for index in range(int(count))]
-
-
-def match(
-    wanted: Sequence[Address], inherited: Sequence[Listener]
-) -> tuple[list[Listener | Address], list[Listener]]:
-    """For each wanted address the inherited listener that has it, else the address itself; and those that
-    nobody wants.
-    """
-    left = list(inherited)
-    result: list[Listener | Address] = []
-    for address in wanted:
-        found = next((one for one in left if one.is_for(address)), None)
-        if found is not None:
-            left.remove(found)
-        result.append(address if found is None else found)
-    return result, left
-
-
-def close_quietly(listeners: Sequence[Listener]) -> None:
-    """Close descriptors that another process goes on using: no file is removed."""
-    for listener in listeners:
-        with contextlib.suppress(OSError):
-            listener.close(unlink=False)
 
 
 class Handover:

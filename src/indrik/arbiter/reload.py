@@ -85,17 +85,7 @@ class Reload:
             log.reopen_files()
         else:
             log = cfg.logger_class(cfg)
-        listeners = []
-        for address in cfg.address:
-            listener = next(
-                (known for known in old.listeners if known.is_for(address) and known not in listeners), None
-            )
-            if listener is None:
-                listener = _open(address, cfg)
-                added.append(listener)
-            else:
-                listener.relisten(cfg.backlog)
-            listeners.append(listener)
+        listeners = list(old.listeners) if server.is_activated else _listeners_for(cfg, old, added)
         check_config = getattr(worker_class, "check_config", None)
         if check_config is not None:
             check_config(cfg, log)
@@ -193,6 +183,20 @@ class Reload:
             self._server.log.info("Reload: beginning the queued one")
             self._server.supervisor.reloading()
             self.begin()
+
+
+def _listeners_for(cfg: Any, old: Generation, added: list[Listener]) -> list[Listener]:
+    """The old generation's listeners where they fit `bind`, others anew (and noted in `added`)."""
+    listeners: list[Listener] = []
+    for address in cfg.address:
+        known = next((one for one in old.listeners if one.is_for(address) and one not in listeners), None)
+        if known is None:
+            known = _open(address, cfg)
+            added.append(known)
+        else:
+            known.relisten(cfg.backlog)
+        listeners.append(known)
+    return listeners
 
 
 def _open(address: Any, cfg: Any) -> Listener:

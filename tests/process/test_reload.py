@@ -1,0 +1,230 @@
+"""HUP: a reload that works, loses nothing; one that does not work, changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.process.conftest import ServerFactory
+from tests.process.load import Load
+from tests.process.server import APP, Server, wait_for
+
+RELOADED = "Reload complete"
+ABANDONED = "Reload abandoned"
+
+
+def change(folder: Path, version: str, extra: str = "") -> None:
+    """Another version of the application, on disk."""
+    text = APP.replace('os.environ.get("VERSION", "1")', repr(version))
+    (folder / "app.py").write_text(f"import time\n{extra}\n{text}")
+    # A byte-code file is taken for current when size and second of the source are the same.
+    for cached in folder.glob("__pycache__/app.*"):
+        cached.unlink()
+
+
+def reload(server: Server, pattern: str = RELOADED, count: int = 1) -> None:
+    server.send(signal.SIGHUP)
+    server.wait_for_log(pattern, count)
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+def test_new_code_without_a_failed_or_stalled_request(
+    serve: ServerFactory, folder: Path, preload: tuple[str, ...]
+) -> None:
+    server = serve("--workers", "2", *preload).wait_ready(2)
+    old = set(server.workers())
+    change(folder, "2", "time.sleep(1.5)")
+    with Load(server) as load:
+        wait_for(lambda: len(load.answers) > 20, "load")
+        reload(server)
+        before = len(load.answers)
+        wait_for(lambda: len(load.answers) > before + 50, "load")
+    assert load.failures == []
+    assert load.longest < 0.25
+    assert {answer.split()[1] for answer in load.answers[before + 10 :]} == {"2"}
+    wait_for(lambda: not old & set(server.workers()), "the end of the old workers")
+    assert len([pid for pid in server.workers() if f"Booting worker with pid: {pid}\n" in server.log()]) == 2
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("raise ValueError('broken on purpose')", "did not come up: exit code 3"),
+        ("import os; os._exit(9)", "did not come up: exit code 9"),
+        ("raise SystemExit(0)", "did not come up: exit code 3"),
+        ("this is no Python", "did not come up: exit code 3"),
+        ("time.sleep(60)", "did not come up"),
+    ],
+    ids=["raises", "exits", "sys.exit", "syntax", "hangs"],
+)
+def test_broken_code_changes_nothing(
+    serve: ServerFactory, folder: Path, broken: str, said: str, preload: tuple[str, ...]
+) -> None:
+    server = serve("--workers", "2", "--boot-timeout", "1", *preload).wait_ready(2)
+    pids = set(server.workers())
+    change(folder, "2", broken)
+    with Load(server) as load:
+        reload(server, ABANDONED)
+        before = len(load.answers)
+        wait_for(lambda: len(load.answers) > before + 50, "load")
+    assert load.failures == []
+    assert load.versions == {"1"}
+    assert pids <= set(server.workers())
+    assert said in server.log()
+    change(folder, "3")
+    reload(server)
+    assert server.get_version() == "3"
+
+
+def test_broken_configuration_changes_nothing(serve: ServerFactory, folder: Path) -> None:
+    conf = folder / "conf.py"
+    bind = f"bind = 'unix:{folder}/sock'"
+    conf.write_text(f"{bind}\nworkers = 2")
+    server = serve("-c", "conf.py", bind="").wait_ready(2)
+    pids = server.workers()
+    for count, text in enumerate(
+        [
+            "workers = = 3",
+            "workers = 'many'",
+            "raise RuntimeError('broken on purpose')",
+            "raise SystemExit(2)",
+            "bind = 'nowhere.invalid:80'",
+            "worker_class = 'no.such.Class'",
+            "loglevel = 'loud'\nerrorlog = '/no/such/folder/log'",
+            "def on_reload(server): raise ValueError('broken hook')",
+        ],
+        1,
+    ):
+        conf.write_text(f"{bind}\n{text}\n")
+        server.send(signal.SIGHUP)
+        server.wait_for_log(ABANDONED, count)
+        assert server.get_version() == "1", text
+        assert server.workers() == pids, text
+    conf.write_text(f"{bind}\nworkers = 3")
+    reload(server)
+    server.wait_workers(3)
+
+
+def test_worker_that_dies_at_once_is_no_success(serve: ServerFactory, folder: Path) -> None:
+    server = serve("--workers", "2").wait_ready(2)
+    (folder / "app.py").write_text(
+        "import os, threading\n"
+        "def application(environ, start_response): raise SystemExit\n"
+        "threading.Timer(0.2, os._exit, (5,)).start()\n"
+    )
+    reload(server, ABANDONED)
+    assert "died at once: exit code 5" in server.log()
+    assert server.get_version() == "1"
+
+
+def test_second_reload_is_queued(serve: ServerFactory, folder: Path) -> None:
+    server = serve().wait_ready()
+    change(folder, "2", "time.sleep(0.5)")
+    server.send(signal.SIGHUP)
+    server.wait_for_log("Handling signal: hup")
+    server.send(signal.SIGHUP)
+    server.wait_for_log("Reload queued")
+    change(folder, "3")
+    server.wait_for_log(RELOADED, 2)
+    assert server.get_version() == "3"
+
+
+def test_ttin_and_ttou_survive(serve: ServerFactory, folder: Path) -> None:
+    (folder / "conf.py").write_text("workers = 2")
+    server = serve("-c", "conf.py").wait_ready(2)
+    server.send(signal.SIGTTIN)
+    server.wait_workers(3)
+    (folder / "conf.py").write_text("workers = 3")
+    reload(server)
+    server.wait_workers(4)
+    for number in (3, 2):
+        server.send(signal.SIGTTOU)
+        server.wait_workers(number)
+    reload(server, count=2)
+    server.wait_workers(2)
+
+
+def test_ttou_stops_at_one_worker_and_loses_nothing(serve: ServerFactory) -> None:
+    server = serve("--workers", "3").wait_ready(3)
+    oldest = min(server.workers())
+    with Load(server) as load:
+        server.send(signal.SIGTTOU)
+        assert oldest not in server.wait_workers(2)
+        server.send(signal.SIGTTOU)
+        server.wait_workers(1)
+        server.send(signal.SIGTTOU)
+        server.wait_for_log("Handling signal: ttou", 3)
+    assert load.failures == []
+    assert len(server.workers()) == 1
+
+
+def test_changed_listeners_are_opened_before_old_ones_are_closed(serve: ServerFactory, folder: Path) -> None:
+    conf = folder / "conf.py"
+    first, second = folder / "first", folder / "second"
+    conf.write_text(f"bind = ['unix:{first}']")
+    server = serve("-c", "conf.py", bind="").wait_ready()
+    conf.write_text(f"bind = ['unix:{second}', 'unix:{first}']")
+    with Load(server) as load:
+        reload(server)
+    assert load.failures == []
+    conf.write_text(f"bind = ['unix:{second}']")
+    reload(server, count=2)
+    assert second.exists()
+    wait_for(lambda: not first.exists(), "the end of the first socket's file")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(second))
+
+
+def test_listener_that_cannot_be_opened_changes_nothing(serve: ServerFactory, folder: Path) -> None:
+    conf = folder / "conf.py"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        conf.write_text(f"bind = 'unix:{folder}/sock'")
+        server = serve("-c", "conf.py", bind="").wait_ready()
+        conf.write_text(f"bind = ['unix:{folder}/sock', '127.0.0.1:{port}']")
+        reload(server, ABANDONED)
+        assert server.get_version() == "1"
+        assert (folder / "sock").exists()
+
+
+def test_environment_follows_the_configuration(serve: ServerFactory, folder: Path) -> None:
+    conf = folder / "conf.py"
+    conf.write_text("raw_env = ['VERSION=a', 'GONE=x']")
+    server = serve("-c", "conf.py").wait_ready()
+    assert server.get_version() == "a"
+    conf.write_text("raw_env = ['VERSION=b']")
+    reload(server)
+    assert server.get_version() == "b"
+    assert server.get("/env/GONE") == "None"
+
+
+def test_thirty_reloads_leave_nothing_behind(serve: ServerFactory, folder: Path) -> None:
+    conf = folder / "conf.py"
+    conf.write_text("workers = 1")
+    server = serve("-c", "conf.py").wait_ready()
+
+    def weight() -> tuple[int, int, int]:
+        fds = len(os.listdir(f"/proc/{server.pid}/fd"))
+        pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
+        return fds, len(server.workers()), pages
+
+    # Two to warm up, because allocators and caches must settle; then good and bad ones.
+    for count in (1, 2):
+        reload(server, count=count)
+    server.wait_workers(1)
+    before = weight()
+    for count in range(1, 21):
+        conf.write_text("workers = 'many'")
+        reload(server, ABANDONED, count)
+        if count % 3 == 0:
+            conf.write_text("workers = 1")
+            reload(server, count=2 + count // 3)
+    server.wait_workers(1)
+    after = weight()
+    assert after[:2] == before[:2]
+    assert after[2] - before[2] < 256
