@@ -46,7 +46,7 @@ def is_made(path: Path) -> bool:
 
 @cache
 def committed_files() -> tuple[Path, ...]:
-    """Files that git tracks or would take; in an unpacked sdist, which has no git, all but what builds made."""
+    """Files that git tracks or would take; without git, as in an unpacked sdist, all that is not made."""
     listing = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
