@@ -315,3 +315,17 @@ def test_run_hands_over_to_the_arbiter(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as caught:
         Framework(prog="indrik").run()
     assert caught.value.code == 7
+
+
+def test_reload_without_its_directory(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workplace / "start").mkdir()
+    (workplace / "site").mkdir()
+    monkeypatch.chdir(workplace / "start")
+    monkeypatch.setattr(sys, "argv", ["indrik", "--chdir", "../site"])
+    app = Framework(prog="indrik")
+    before = app.cfg
+    (workplace / "start").rmdir()
+    with pytest.raises(ConfigError, match=r"configuration again: .*No such file or directory"):
+        app.reload()
+    assert app.cfg is before
+    assert os.getcwd() == str(workplace / "site")

@@ -182,3 +182,10 @@ def test_a_module_is_imported_once() -> None:
     app = load_application("shop:app")
     assert app is load_application("shop:app")
     assert app is sys.modules["shop"].app
+
+
+def test_a_builtin_that_hides_its_signature_judges_its_arguments_itself(workplace: Path) -> None:
+    (workplace / "builtins_app.py").write_text("make = type\nwrong = dict.fromkeys\n")
+    assert load_application("builtins_app:make(3)") is int
+    with pytest.raises(TypeError):
+        load_application("builtins_app:make()")

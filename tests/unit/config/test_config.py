@@ -260,6 +260,20 @@ def test_shown_with_sources(cfg: Config) -> None:
 
 
 @pytest.mark.parametrize(
+    ("platform", "address"),
+    [
+        ("linux", "udp://localhost:514"),
+        ("darwin", "unix:///var/run/syslog"),
+        ("freebsd14", "unix:///var/run/log"),
+        ("openbsd7", "unix:///dev/log"),
+    ],
+)
+def test_syslog_address_of_the_platform(platform: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    assert Config().syslog_addr == address
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [(SampleWorker, f"{__name__}.SampleWorker"), (no_hook, "<no_hook()>"), (None, "None"), (["a"], "['a']")],
 )

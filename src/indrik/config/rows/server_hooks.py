@@ -42,13 +42,7 @@ ROWS = (
     hook("post_worker_init", WORKER, "Worker, when the application is loaded, before the first request."),
     hook("worker_int", WORKER, "Worker, when it gets INT or QUIT."),
     hook("worker_abort", WORKER, "Worker, when it gets ABRT, as a rule because it was silent too long."),
-    hook(
-        "pre_exec",
-        SERVER,
-        "New process, right before it becomes the new master (USR2).",
-        supported=False,
-        reason="replacing the running program (USR2) comes in a later version",
-    ),
+    hook("pre_exec", SERVER, "New process, right before it becomes the new master (USR2)."),
     hook(
         "pre_request",
         Hook(("worker", "req")),
