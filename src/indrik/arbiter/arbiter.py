@@ -1,8 +1,7 @@
 """The master process: its life, its loop and its signals.
 
-The loop observes (signals, dead children, the scoreboard, the clock), lets `plan` decide, and acts. How a
-worker is started stands in `nursery`, a reload in `reload`, the hand-over to a new program in `handover`,
-what is said of the dead in `obituary`.
+The loop takes signals and time; `staff` looks after the workers, `reload` after a change of configuration and
+code, `handover` after the change to another master.
 """
 
 from __future__ import annotations
@@ -15,41 +14,25 @@ import time
 from typing import Any, NoReturn
 
 from indrik import __version__
-from indrik.arbiter import handover, plan
-from indrik.arbiter.failures import Failures
+from indrik.arbiter import handover
 from indrik.arbiter.generation import Environment, Generation
-from indrik.arbiter.nursery import Nursery
-from indrik.arbiter.obituary import (
-    OutOfMemoryWatch,
-    explain_abort,
-    explain_death,
-    signal_name,
-    what_it_serves,
-)
 from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR
 from indrik.arbiter.pidfile import Pidfile
-from indrik.arbiter.recycling import Recycling
 from indrik.arbiter.reload import Reload
-from indrik.arbiter.roster import Member, Roster
-from indrik.arbiter.stacks import take_stacks
+from indrik.arbiter.staff import Staff
 from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
-from indrik.scoreboard import Event, Order, Scoreboard
-from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL
-
-#: Workers, those being replaced and those on trial included. A slot that is never used costs no memory.
-MOST_WORKERS = 4096
+from indrik.scoreboard import Scoreboard
+from indrik.signals import MASTER_SIGNALS
 
 #: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.
 PARENT_INTERVAL = 1.0
 
 #: The loop was this many seconds later than it wanted: everything stood still, workers' silence included.
 STOOD_STILL = 2.0
-
-_STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
 class Arbiter:
@@ -82,22 +65,15 @@ class Arbiter:
         self.environment = Environment()
         self.current: Generation
         self.start_directory = getattr(app, "start_directory", None) or os.getcwd()
-        self._roster = Roster(MOST_WORKERS)
-        self.WORKERS = self._roster.workers
+        self.staff = Staff(self)
+        self.WORKERS = self.staff.roster.workers
         self._wakeup = Wakeup()
-        self._nursery = Nursery(self, self._roster, self.environment)
-        self._reload = Reload(self)
-        self._recycling = Recycling()
-        self._memory = OutOfMemoryWatch()
+        self.reloading = Reload(self)
         self.supervisor = Supervisor(self.log)
         self._handover = handover.Handover(self)
-        self._stopping: str | None = None
-        #: Some worker has been ready: from then on no failing worker stops the server.
-        self._has_served = False
-        self._failures = Failures()
+        self.stopping: str | None = None
         self._wanted_wake_at = float("inf")
         self._pardoned_at = float("-inf")
-        self._logged_workers: int | None = None
         #: What TTIN and TTOU have changed: it survives a reload.
         self._adjustment = 0
         self._num_workers: int | None = None
@@ -112,12 +88,12 @@ class Arbiter:
     @num_workers.setter
     def num_workers(self, value: int) -> None:
         old, self._num_workers = self._num_workers, value
-        self._call_hook("nworkers_changed", self, value, old)
+        self.call_hook("nworkers_changed", self, value, old)
 
     @property
     def scoreboard(self) -> Scoreboard:
         """The shared mapping in which every worker has its slot."""
-        return self._roster.scoreboard
+        return self.staff.roster.scoreboard
 
     @property
     def wakeup_fd(self) -> int:
@@ -132,7 +108,7 @@ class Arbiter:
         """Tell the supervisor that all is well (again)."""
         self.supervisor.ready(f"serving, generation {self.current.number}{remark}")
 
-    def _call_hook(self, name: str, *arguments: Any) -> bool:
+    def call_hook(self, name: str, *arguments: Any) -> bool:
         """Call a hook whose failure must not change what the arbiter is doing; it is logged with its name."""
         try:
             getattr(self.cfg, name)(*arguments)
@@ -205,7 +181,8 @@ class Arbiter:
                 for number in self._wakeup.take():
                     self._dispatch(number)
                 self.reap_workers()
-                self._wakeup.sleep(self.manage_workers())
+                pause = self.manage_workers()
+                self._wakeup.sleep(pause, *self.staff.preloaders.awaited())
         except (StopIteration, KeyboardInterrupt):
             self.halt()
         except HaltServer as halt:
@@ -231,20 +208,14 @@ class Arbiter:
         """Look, decide, act. Returns the seconds until the next look is due."""
         now = time.monotonic()
         if now > self._wanted_wake_at + STOOD_STILL:
-            self.log.warning(
-                "The server stood still for %.1f s; workers get their time anew", now - self._wanted_wake_at
-            )
+            late = now - self._wanted_wake_at
+            self.log.warning("The server stood still for %.1f s; workers get their time anew", late)
             self._pardoned_at = now
-        self._note_ready()
-        wake_at = min(self._recycling.check(self._roster, self.log, now), self.supervisor.ping(now))
-        result = plan.plan(now, self._roster.seen(), self._goal(), self._limits())
-        for action in result.actions:
-            self._act(action)
-        self._log_number()
+        wake_at = min(self.staff.manage(now, self._pardoned_at), self.supervisor.ping(now))
         if self.master_pid:
             wake_at = min(wake_at, now + PARENT_INTERVAL)
-        self._wanted_wake_at = now if result.actions else min(wake_at, result.wake_at)
-        return self._wanted_wake_at - time.monotonic()
+        self._wanted_wake_at = wake_at
+        return wake_at - time.monotonic()
 
     def murder_workers(self) -> None:
         """Abort the silent, kill the overdue: `manage_workers` does it with the rest."""
@@ -254,202 +225,45 @@ class Arbiter:
         """Start the workers that are missing: `manage_workers` does it with the rest."""
         self.manage_workers()
 
-    def _goal(self) -> plan.Goal:
-        candidate = self._reload.candidate
-        return plan.Goal(
-            workers=self.num_workers,
-            generation=self.current.number,
-            candidate=None if candidate is None else candidate.number,
-            rolling=self._reload.rolling,
-            spawn_at=self._failures.spawn_at,
-            cautious=self._failures.is_cautious,
-            stopping=self._stopping is not None,
-        )
-
-    def _limits(self) -> plan.Limits:
-        boot = [
-            generation.limits_boot() for generation in (self.current, self._reload.candidate) if generation
-        ]
-        return plan.Limits(
-            timeout=self.cfg.timeout,
-            boot_timeout=0.0 if 0.0 in boot else max(boot),
-            graceful_timeout=self.cfg.graceful_timeout,
-            pardoned_at=self._pardoned_at,
-        )
-
-    def _log_number(self) -> None:
-        number = len(self._roster)
-        if self._stopping is None and number != self._logged_workers:
-            self._logged_workers = number
-            self.log.debug(
-                "%s workers", number, extra={"metric": "indrik.workers", "value": number, "mtype": "gauge"}
-            )
-
-    def _note_ready(self) -> None:
-        for member in self._roster:
-            if not member.ready and member.slot.ready_at:
-                member.ready = True
-                self.scoreboard.note(Event.READY)
-                self._failures.note_ready()
-                self._reload.note_ready(member.generation)
-                self.log.debug(
-                    "Worker is ready (pid: %s) after %.2f s",
-                    member.pid,
-                    member.slot.ready_at - member.spawned_at,
-                )
-                if not self._has_served:
-                    self._has_served = True
-                    self.report_serving()
-
-    def _act(self, action: plan.Action) -> None:
-        if isinstance(action, plan.Spawn):
-            self._spawn(action.generation, action.seat)
-        elif isinstance(action, plan.Retire):
-            self.kill_worker(action.pid, signal.SIGTERM)
-        elif isinstance(action, plan.Inspect):
-            member = self._roster[action.pid]
-            take_stacks(member.stacks_fd)
-            member.asked_at = time.monotonic()
-            self.kill_worker(action.pid, STACKS_SIGNAL)
-        elif isinstance(action, plan.Abort):
-            explain_abort(self.log, self._roster[action.pid], action.seconds, action.booting)
-            self.scoreboard.note(Event.TIMED_OUT)
-            self.kill_worker(action.pid, signal.SIGABRT)
-        elif isinstance(action, plan.Kill):
-            member = self._roster[action.pid]
-            self.log.error(
-                "Worker (pid:%s) did not end in time, %s: KILL",
-                action.pid,
-                what_it_serves(member, time.monotonic()),
-            )
-            self.kill_worker(action.pid, signal.SIGKILL)
-        elif isinstance(action, plan.Confirm):
-            self._reload.confirm()
-        else:
-            self._reload.complete()
-
-    # --- workers
-
     def spawn_worker(self) -> int:
         """Fork one worker of the generation in force; returns its pid."""
-        return self._nursery.spawn(self.current, 0).pid
-
-    def _spawn(self, number: int, seat: int) -> None:
-        candidate = self._reload.candidate
-        generation = candidate if candidate is not None and candidate.number == number else self.current
-        try:
-            self._nursery.spawn(generation, seat)
-            self.scoreboard.note(Event.SPAWNED)
-        except Exception as error:
-            if not self._has_served and not isinstance(error, OSError):
-                raise
-            self.log.exception("A worker could not be started")
-            self._count_boot_failure(number, f"a worker could not be started: {error}")
+        return self.staff.spawn(self.current, 0).pid
 
     def kill_workers(self, sig: int) -> None:
         """Send `sig` to every worker."""
-        for member in self._roster:
-            self.kill_worker(member.pid, sig)
+        self.staff.send_all(sig)
 
     def kill_worker(self, pid: int, sig: int) -> None:
-        """Send `sig` to one worker and remember what that means for it."""
-        now = time.monotonic()
-        if pid in self._roster:
-            member = self._roster[pid]
-            if sig in _STOPS:
-                quick = sig != signal.SIGTERM
-                member.slot.order = self._order_for(member)
-                if member.leaving_at is None or (quick and not member.quick):
-                    member.leaving_at = now
-                member.quick = member.quick or quick
-            elif sig == signal.SIGABRT:
-                member.aborted_at = now
-            elif sig == signal.SIGKILL:
-                member.killed_at = now
-        # A worker that has just died is reaped when the loop comes round; until then its pid cannot be
-        # another's.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, sig)
-
-    def _order_for(self, member: Member) -> Order:
-        """Whether others go on serving all the listeners that this worker has."""
-        if self.reexec_pid:
-            return Order.LEAVE
-        if self._stopping is not None or self.num_workers == 0:
-            return Order.DRAIN
-        serving = self._reload.candidate if self._reload.rolling else self.current
-        kept = serving.listeners if serving is not None else []
-        return Order.LEAVE if all(listener in kept for listener in member.worker.sockets) else Order.DRAIN
+        """Send `sig` to one worker."""
+        self.staff.send(pid, sig)
 
     def reap_workers(self) -> None:
         """Take leave of the children that have died."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid in self._roster:
-                self._bury(self._roster[pid], os.waitstatus_to_exitcode(status))
-            elif pid == self.reexec_pid:
-                self._handover.note_successor_gone(os.waitstatus_to_exitcode(status))
-
-    def _bury(self, member: Member, code: int) -> None:
-        self._note_ready()
-        out_of_memory = (
-            self._memory.took_one() if code == -signal.SIGKILL and member.killed_at is None else ""
-        )
-        expected = member.was_told or member.aborted_at is not None or self._stopping is not None
-        explain_death(self.log, member, code, expected, out_of_memory)
-        ready_at = member.slot.ready_at
-        self._roster.remove(member)
-        self.scoreboard.note(Event.DIED)
-        self._call_hook("child_exit", self, member.worker)
-        if self._stopping is not None or member.was_told:
-            return
-        if not self._has_served and code in (WORKER_BOOT_ERROR, APP_LOAD_ERROR):
-            raise HaltServer(
-                "Worker failed to boot." if code == WORKER_BOOT_ERROR else "App failed to load.", code
-            )
-        how = f"exit code {code}" if code >= 0 else signal_name(-code)
-        if not member.ready:
-            self._count_boot_failure(
-                member.generation, f"a new worker (pid {member.pid}) did not come up: {how}"
-            )
-        elif self._failures.note_death(time.monotonic(), ready_at, code):
-            self._reload.note_failure(
-                member.generation, f"a new worker (pid {member.pid}) died at once: {how}"
-            )
-
-    def _count_boot_failure(self, generation: int, what: str) -> None:
-        self.scoreboard.note(Event.FAILED_TO_BOOT)
-        candidate = self._reload.candidate
-        if candidate is not None and generation == candidate.number:
-            rolling = self._reload.rolling
-            self._reload.note_failure(generation, what)
-            if not rolling:
-                return
-        count, delay = self._failures.note_boot_failure(time.monotonic())
-        self.log.warning(
-            "Starts of workers that failed in a row: %d; the next try is in %.2f s", count, delay
-        )
+        for pid, code in self.staff.reap():
+            if pid == self.reexec_pid:
+                self._handover.note_successor_gone(code)
 
     # --- generations (called by Reload)
+
+    def generations(self) -> list[Generation]:
+        """The one in force, and the one on trial if there is one."""
+        both = (getattr(self, "current", None), self.reloading.candidate)
+        return [generation for generation in both if generation is not None]
 
     def all_listeners(self) -> list[Listener]:
         """Those of every generation there is."""
         result = list(self.LISTENERS)
-        for generation in (getattr(self, "current", None), self._reload.candidate):
-            if generation is not None:
-                result += [listener for listener in generation.listeners if listener not in result]
+        for generation in self.generations():
+            result += [listener for listener in generation.listeners if listener not in result]
         return result
 
     def prepare(self, generation: Generation) -> None:
-        """Whatever a generation needs before its first worker is forked."""
+        """Start what a generation needs before its first worker is forked."""
+        self.staff.preloaders.prepare(generation)
 
     def discard(self, generation: Generation) -> None:
         """A generation is gone for good."""
+        self.staff.preloaders.discard(generation)
 
     def adopt(self, generation: Generation) -> None:
         """Make a generation's configuration the one in force."""
@@ -470,7 +284,7 @@ class Arbiter:
                 self.log.error("%s", error)
         workers = self.cfg.workers
         self.num_workers = max(min(1, workers), workers + self._adjustment)
-        self._failures.forget()
+        self.staff.failures.forget()
 
     # --- signals
 
@@ -480,7 +294,7 @@ class Arbiter:
     def handle_hup(self) -> None:
         """Reload."""
         self.supervisor.reloading()
-        self._reload.begin()
+        self.reloading.begin()
 
     def handle_term(self) -> None:
         """Graceful stop."""
@@ -511,6 +325,7 @@ class Arbiter:
         """Reopen the logs, everywhere."""
         self.log.reopen_files()
         self.kill_workers(signal.SIGUSR1)
+        self.staff.preloaders.reopen_logs()
 
     def handle_usr2(self) -> None:
         """Start a new master from the program on disk."""
@@ -542,7 +357,7 @@ class Arbiter:
         else:
             self.log.error("Shutting down: %s: %s", self.master_name, reason)
         self._close_up()
-        self._call_hook("on_exit", self)
+        self.call_hook("on_exit", self)
         sys.exit(exit_status)
 
     def stop(self, graceful: bool = True) -> None:
@@ -557,19 +372,21 @@ class Arbiter:
         else:
             self.supervisor.stopping()
         self._begin_stop(graceful)
+        for generation in self.generations():
+            self.discard(generation)
         self._close_listeners()
-        while len(self._roster):
+        while len(self.staff.roster):
             for number in self._wakeup.take():
-                if number in (signal.SIGINT, signal.SIGQUIT) and self._stopping != "quick":
+                if number in (signal.SIGINT, signal.SIGQUIT) and self.stopping != "quick":
                     self._begin_stop(graceful=False)
                 elif number == signal.SIGUSR1:
                     self.handle_usr1()
             self.reap_workers()
-            if len(self._roster):
+            if len(self.staff.roster):
                 self._wakeup.sleep(self.manage_workers())
 
     def _begin_stop(self, graceful: bool) -> None:
-        self._stopping = "graceful" if graceful else "quick"
+        self.stopping = "graceful" if graceful else "quick"
         self.kill_workers(signal.SIGTERM if graceful else signal.SIGQUIT)
 
     def _close_listeners(self) -> None:

@@ -64,6 +64,11 @@ class Generation:
             app.cfg = self.cfg
             app.callable = None
 
+    @property
+    def can_spawn(self) -> bool:
+        """Whether workers of it can be forked now."""
+        return self.preloader is None or bool(self.preloader.is_loaded)
+
     def limits_boot(self) -> float:
         """Seconds a worker may take to become ready; 0: any time.
 

@@ -8,8 +8,8 @@ import signal
 import time
 from typing import Any
 
-from indrik.arbiter.generation import Environment, Generation
-from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, live
+from indrik.arbiter.generation import Generation
+from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, leave_relatives, live
 from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import open_stacks
 
@@ -19,10 +19,9 @@ MIB = 1024 * 1024
 class Nursery:
     """Starts the workers of `server`. Master only, up to the fork."""
 
-    def __init__(self, server: Any, roster: Roster, environment: Environment) -> None:
+    def __init__(self, server: Any, roster: Roster) -> None:
         self._server = server
         self._roster = roster
-        self._environment = environment
 
     def spawn(self, generation: Generation, seat: int) -> Member:
         """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no
@@ -66,8 +65,10 @@ class Nursery:
         return member
 
     def _fork(self, worker: Any, generation: Generation) -> int:
-        # Blocked in between, so that a signal meets either the master's handlers in the master or the
-        # worker's in the worker.
+        if generation.preloader is not None:
+            return int(generation.preloader.fork_worker(worker.age, worker.slot.number, worker.stacks_fd, ()))
+        # Blocked in between: a signal meets either the master's handlers in the master or the worker's in the
+        # worker.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         try:
             pid = os.fork()
@@ -79,17 +80,11 @@ class Nursery:
         return pid
 
     def _become(self, worker: Any, generation: Generation) -> None:
-        server = self._server
         leave_master()
-        server.log = generation.log
-        server.cfg = generation.cfg
-        server.LISTENERS = generation.listeners
-        generation.enter(server.app, self._environment)
-        for member in self._roster:
-            # Siblings' files: nobody but the master reads them.
-            os.close(member.stacks_fd)
-        for listener in server.all_listeners():
-            if listener not in generation.listeners:
-                listener.close(unlink=False)
-        os.environ["INDRIK_WORKER_ID"] = str(worker.slot.number)
-        live(server, worker, generation.cfg, generation.log)
+
+        def make() -> Any:
+            leave_relatives(self._server, generation)
+            generation.enter(self._server.app, self._server.environment)
+            return worker
+
+        live(self._server, make, generation.cfg, generation.log)

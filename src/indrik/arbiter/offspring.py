@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -44,49 +45,94 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def live(server: Any, worker: Any, cfg: Any, log: Any) -> NoReturn:
-    """Worker only: be `worker` from here to the end of the process, which is a SystemExit that the caller
-    lets pass.
+def leave_relatives(server: Any, generation: Any) -> None:
+    """Child only: close what the master holds for others, and look like a process of `generation`."""
+    server.log = generation.log
+    server.cfg = generation.cfg
+    for listener in server.all_listeners():
+        if listener not in generation.listeners:
+            listener.close(unlink=False)
+    server.LISTENERS = generation.listeners
+    for member in server.staff.roster:
+        member.forget()
+    server.staff.preloaders.close_copies()
+
+
+def live(server: Any, make: Callable[[], Any], cfg: Any, log: Any) -> NoReturn:
+    """Worker only: be the worker that `make` returns, to the end of the process: a SystemExit for the caller
+    to let pass.
 
     Status 0 after a stop, WORKER_BOOT_ERROR or APP_LOAD_ERROR if it did not come up, 255 for anything
     unexpected later.
     """
     pid = os.getpid()
-    status: object = 0
-    try:
+    worker: Any = None
+
+    def body() -> None:
+        nonlocal worker
+        worker = make()
         worker.pid = pid
-        if worker.slot is not None:
-            worker.slot.pid = pid
+        worker.slot.pid = pid
+        os.environ["INDRIK_WORKER_ID"] = str(worker.slot.number)
         set_title(f"worker [{cfg.proc_name}]")
         log.info("Booting worker with pid: %s", pid)
         cfg.post_fork(server, worker)
         worker.init_process()
-    except SystemExit as stop:
-        status = stop.code
-        if not worker.booted and worker.alive and not _is_ours(stop):
-            log.error(
-                "Worker failed to boot (pid: %s): the application called exit(%s) while it was loading",
-                pid,
-                stop.code,
-            )
-            status = WORKER_BOOT_ERROR
-    except AppImportError as error:
-        log.debug("Exception while loading the application", exc_info=True)
-        log.error("Worker failed to boot (pid: %s): %s", pid, error)
-        status = APP_LOAD_ERROR
-    except IndrikError as error:
-        log.error("Worker failed to boot (pid: %s): %s", pid, error)
-        status = -1 if worker.booted else WORKER_BOOT_ERROR
-    except Exception:
-        log.exception("Exception in worker process (pid: %s)", pid)
-        status = -1 if worker.booted else WORKER_BOOT_ERROR
+
+    try:
+        status = guarded(
+            body,
+            log,
+            "Worker",
+            is_up=lambda: worker is not None and bool(worker.booted),
+            is_excused=lambda: worker is not None and not worker.alive,
+        )
     finally:
         log.info("Worker exiting (pid: %s)", pid)
         try:
-            cfg.worker_exit(server, worker)
+            if worker is not None:
+                cfg.worker_exit(server, worker)
         except Exception:
             log.exception("Hook worker_exit failed (pid: %s)", pid)
-    sys.exit(status)  # type: ignore[arg-type]
+    sys.exit(status)
+
+
+def guarded(
+    body: Callable[[], None], log: Any, who: str, *, is_up: Callable[[], bool], is_excused: Callable[[], bool]
+) -> int:
+    """Run `body` and turn whatever it ends with into an exit status, with what there is to say about it in
+    the log.
+
+    `is_up` tells whether the application has been loaded, `is_excused` whether an exit before that was
+    ordered.
+    """
+    pid = os.getpid()
+    try:
+        body()
+    except SystemExit as stop:
+        if not is_up() and not is_excused() and not _is_ours(stop):
+            text = "%s failed to boot (pid: %s): the application called exit(%s) while it was loading"
+            log.error(text, who, pid, stop.code)
+            return WORKER_BOOT_ERROR
+        return _status_of(stop)
+    except AppImportError as error:
+        log.debug("Exception while loading the application", exc_info=True)
+        log.error("%s failed to boot (pid: %s): %s", who, pid, error)
+        return APP_LOAD_ERROR
+    except IndrikError as error:
+        log.error("%s failed to boot (pid: %s): %s", who, pid, error)
+        return 255 if is_up() else WORKER_BOOT_ERROR
+    except Exception:
+        log.exception("Exception in %s process (pid: %s)", who.lower(), pid)
+        return 255 if is_up() else WORKER_BOOT_ERROR
+    return 0
+
+
+def _status_of(stop: SystemExit) -> int:
+    """What the interpreter would make of it: None is 0, a text is 1."""
+    if stop.code is None:
+        return 0
+    return stop.code & 0xFF if isinstance(stop.code, int) else 1
 
 
 def _is_ours(stop: SystemExit) -> bool:

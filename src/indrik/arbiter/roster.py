@@ -39,6 +39,12 @@ class Member:
     expires_in: float = 0.0
     memory_limit: int = 0
 
+    def forget(self) -> None:
+        """Close the file for its stacks."""
+        if self.stacks_fd >= 0:
+            os.close(self.stacks_fd)
+            self.stacks_fd = -1
+
     @property
     def was_told(self) -> bool:
         """Whether the master has asked it to end: then its end is no failure."""
@@ -94,9 +100,7 @@ class Roster:
         """A worker was reaped; its counters are kept in the scoreboard's total."""
         self._members.pop(member.pid, None)
         self.workers.pop(member.pid, None)
-        if member.stacks_fd >= 0:
-            os.close(member.stacks_fd)
-            member.stacks_fd = -1
+        member.forget()
         self.scoreboard.release(member.slot)
 
     def seen(self) -> list[Seen]:
