@@ -35,7 +35,7 @@ REQUIREMENTS := tests/requirements.txt $(wildcard examples/*/requirements.txt)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# $(call environment,folder,compiled or uncompiled,INDRIK_PURE): the rules that make one virtual environment.
+# $(call environment,folder,compiled or uncompiled,INDRIK_PURE,remark): the rules of one virtual environment.
 define environment
 $(1)/.stamp-venv:
 	@tools/preflight $$(PYTHON) $(2)
@@ -54,13 +54,13 @@ $(1)/.stamp-tools: $(1)/.stamp-venv pyproject.toml $$(REQUIREMENTS)
 $(1)/.stamp-package: $(1)/.stamp-tools setup.py $$(SOURCES)
 	@tools/preflight $(1)/bin/python $(2)
 	@mkdir -p build
-	@echo "== indrik, $(2), in $(1)"
+	@echo "== indrik, $(2), in $(1)$(4)"
 	@INDRIK_PURE=$(3) $$(LOCK) $(1)/bin/pip install -q --no-build-isolation --no-deps --force-reinstall .
 	@touch $$@
 endef
 
-$(eval $(call environment,$(VENV),compiled,0))
-$(eval $(call environment,$(PURE),uncompiled,1))
+$(eval $(call environment,$(VENV),compiled,0,: compiling takes a minute))
+$(eval $(call environment,$(PURE),uncompiled,1,))
 
 .PHONY: build
 build: $(VENV)/.stamp-package ## Install the compiled package as .venv/bin/indrik
