@@ -1,7 +1,8 @@
 from indrik.engine.context cimport Context
-from indrik.engine.exchange cimport Channel, Exchange
+from indrik.engine.exchange cimport Channel, open_exchange
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport receive, transmit, transmit_two
+from indrik.protocol.octets cimport head_end
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
@@ -37,6 +38,8 @@ cdef class Connection(Channel):
     cdef _read(self)
     cdef _feed(self, bytes data)
     cdef _advance(self)
+    cdef _expect_body(self, Request request)
+    cdef _feed_body(self, bytes data)
     cdef _hand_over(self, Request request, object body)
     cdef _end_of_output(self)
     cdef _arm(self, TimerQueue queue)

@@ -11,18 +11,20 @@ import errno
 import os
 import select
 import socket
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import cython
 
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
-from indrik.engine.exchange import Channel, Exchange
+from indrik.engine.exchange import Channel, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import Timer, TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
+from indrik.protocol.octets import head_end
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
@@ -222,11 +224,13 @@ class Connection(Channel):
         """Parses and hands over requests as long as whole ones are there."""
         data: bytes
         end: cython.Py_ssize_t
+        body_end: cython.Py_ssize_t
+        length: cython.longlong
         while self.state == _HEAD:
             data = self._input
             if not data:
                 break
-            end = data.find(b"\r\n\r\n", self._scanned)
+            end = head_end(data, self._scanned)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
                 self._skipped_line = True
@@ -239,21 +243,27 @@ class Connection(Channel):
                 if self.queue is not self._context.timers.head:
                     self._arm(self._context.timers.head)
                 break
-            end += 4
-            request: Request = self._context.parser.parse(data, 0, end, self._is_trusted)
-            self._input = data[end:] if len(data) > end else b""
+            request: Request = self._context.parser.parse(data, end, self._is_trusted)
             self._scanned = 0
             self._skipped_line = False
-            if request.content_length == 0:
+            length = request.content_length
+            if length == 0:
+                self._input = data[end:] if len(data) > end else b""
                 self._hand_over(request, None)
+            elif 0 < length <= self._context.body_buffer and len(data) - end >= length:
+                # The body came with its head, as small ones do.
+                body_end = end + length
+                self._input = data[body_end:] if len(data) > body_end else b""
+                self._hand_over(request, BytesIO(data[end:body_end]))
             else:
+                self._input = data[end:]
                 self._expect_body(request)
 
     def _hand_over(self, request: Request, body: object) -> None:
         self.state = _EXCHANGE
         self.served += 1
         self._request = None
-        self._context.handle(Exchange(self, request, body, self._context.now))
+        self._context.handle(open_exchange(self, request, body, self._context.now))
 
     def _expect_body(self, request: Request) -> None:
         settings = self._context.settings
@@ -441,7 +451,7 @@ class Connection(Channel):
             self._run_again()
 
     def response_tail(self) -> str:
-        """The Date and Server fields of a response that begins now."""
+        """The end of a response head that is sent now: the Date and Server fields and the empty line."""
         return self._context.response_tail()
 
     # --- the end ---

@@ -13,6 +13,7 @@ cdef class Context:
     cdef readonly Slot slot
     cdef readonly dict connections
     cdef readonly list again
+    cdef readonly long long body_buffer
     cdef public double now
     cdef public bint is_draining
     cdef public bint keeps_alive

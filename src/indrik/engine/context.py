@@ -12,12 +12,14 @@ from indrik.engine.settings import EngineSettings
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.protocol.head import HeadParser
+from indrik.protocol.response import fields_tail
 from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
 
-_SERVER = "Server: indrik\r\n"
+#: The version is nobody's business (RFC 9110 section 10.2.4).
+_SERVER = "indrik"
 
 
 class RefusalSink(Protocol):
@@ -32,7 +34,7 @@ class Context:
 
     now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a client may
     stay after a response. has_room: set by a connection that closes; the loop accepts again. again: connections with
-    more to do in the next turn. connections: by descriptor. served: requests handed over and ended.
+    more to do in the next turn. body_buffer: bytes of a body kept in memory. connections: by descriptor. served: requests handed over and ended.
     """
 
     def __init__(self, settings: EngineSettings, handler: Handler, slot: Slot, on_refusal: RefusalSink) -> None:
@@ -49,6 +51,7 @@ class Context:
         self.slot = slot
         self.connections: dict[int, Connection] = {}
         self.again: list[Connection] = []
+        self.body_buffer = settings.body_buffer
         self.now = monotonic()
         self.is_draining = False
         self.keeps_alive = settings.keepalive > 0
@@ -82,10 +85,10 @@ class Context:
         self._on_refusal(kind, peer, detail, status)
 
     def response_tail(self) -> str:
-        """The Date and Server fields, each with its CRLF; made anew each second."""
+        """The end of every response head: Date and Server; made anew each second."""
         now = monotonic()
         if now >= self._tail_ends_at:
             wall = wall_clock()
             self._tail_ends_at = now + 1.0 - wall % 1.0
-            self._tail = f"Date: {formatdate(wall, usegmt=True)}\r\n{_SERVER}"
+            self._tail = fields_tail(formatdate(wall, usegmt=True), _SERVER)
         return self._tail

@@ -26,6 +26,7 @@ cdef class Exchange:
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1
+    cpdef open_body(self)
     cpdef str response_tail(self)
     cpdef send(self, bytes data)
     cpdef send_two(self, bytes head, bytes data)
@@ -33,3 +34,5 @@ cdef class Exchange:
 
 cdef class Handler:
     cpdef handle(self, Exchange exchange)
+
+cpdef Exchange open_exchange(Channel channel, Request request, object body, double started_at)

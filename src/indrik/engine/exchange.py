@@ -42,7 +42,7 @@ class Channel(Timer):
         raise NotImplementedError
 
     def response_tail(self) -> str:
-        """The Date and Server fields of a response that begins now, each with its CRLF."""
+        """The end of a response head that is sent now: the Date and Server fields and the empty line."""
         raise NotImplementedError
 
     def send(self, data: bytes) -> None:
@@ -80,15 +80,14 @@ class Exchange:
     From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its channel: the
     loop does not touch it but to notice that the client left. Engine thread only.
 
-    started_at: when the request was handed over, in monotonic seconds.
+    started_at: when the request was handed over, in monotonic seconds. Made by `open_exchange`.
     """
 
-    def __init__(self, channel: Channel, request: Request, body: BinaryIO | None, started_at: cython.double) -> None:
-        self.channel = channel
-        self.request = request
-        self.started_at = started_at
-        self._body = body
-        self._may_keep_alive = True
+    channel: Channel
+    request: Request
+    started_at: float
+    _body: BinaryIO | None
+    _may_keep_alive: bool
 
     @property
     def peer(self) -> tuple[str, int] | None:
@@ -117,7 +116,7 @@ class Exchange:
         """Whether the client reads so slowly that the sender should wait with more (`wait_drained`)."""
         return self.channel.is_congested()
 
-    def open_body(self) -> BinaryIO:
+    def open_body(self) -> object:
         """The complete request body as a binary file at its start."""
         body = self._body
         if body is None:
@@ -134,7 +133,7 @@ class Exchange:
         return monotonic() - self.started_at
 
     def response_tail(self) -> str:
-        """The Date and Server fields, each with its CRLF."""
+        """The end of a response head that is sent now: the Date and Server fields and the empty line."""
         return self.channel.response_tail()
 
     def send(self, data: bytes) -> None:
@@ -164,6 +163,20 @@ class Exchange:
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
         self.channel.close()
+
+
+def open_exchange(
+    channel: Channel, request: Request, body: object, started_at: cython.double
+) -> Exchange:
+    """The exchange of `request`; `body` is its complete body as a binary file, None if it has none."""
+    # Without __init__: this is done for every request, and a constructor call costs more than all the rest of it.
+    exchange: Exchange = Exchange.__new__(Exchange)
+    exchange.channel = channel
+    exchange.request = request
+    exchange.started_at = started_at
+    exchange._body = body
+    exchange._may_keep_alive = True
+    return exchange
 
 
 class Handler:

@@ -7,3 +7,4 @@ cdef class EnvironBuilder:
     cdef list _schemes
     cdef str _script_name
     cpdef dict build(self, Exchange exchange)
+    cdef _set_scheme(self, dict environ)

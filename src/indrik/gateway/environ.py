@@ -58,12 +58,19 @@ class EnvironBuilder:
             "wsgi.input_terminated": True,
             "SERVER_SOFTWARE": settings.software,
             "SCRIPT_NAME": "",
-            "QUERY_STRING": "",
             "REMOTE_ADDR": "",
+            # What every request sets: a copy of a dictionary that has the keys has the room for them too.
+            "REQUEST_METHOD": "",
+            "RAW_URI": "",
+            "PATH_INFO": "",
+            "QUERY_STRING": "",
+            "SERVER_PROTOCOL": "",
+            "wsgi.input": None,
         }
         if not isinstance(listener.address, str):
             template["SERVER_NAME"] = listener.address[0]
             template["SERVER_PORT"] = str(listener.address[1])
+            template["REMOTE_PORT"] = ""
         self._templates[listener] = template
         return template
 
@@ -75,14 +82,14 @@ class EnvironBuilder:
         """
         request: Request = exchange.request
         listener = exchange.channel.listener
-        template: dict[str, Any] | None = self._templates.get(listener)
+        template: dict = self._templates.get(listener)
         if template is None:
             template = self._template(listener)
-        environ: dict[str, Any] = template.copy()
+        environ: dict = template.copy()
         path: str = request.path
-        names: list[FieldName] = request.names
-        values: list[str] = request.values
-        record: tuple[str, str, bytes, int]
+        names: list = request.names
+        values: list = request.values
+        record: tuple
         index: cython.Py_ssize_t
         count: cython.Py_ssize_t = len(names)
         expected: cython.Py_ssize_t
@@ -94,7 +101,7 @@ class EnvironBuilder:
         environ["PATH_INFO"] = path
         environ["QUERY_STRING"] = request.query
         environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.minor_version >= 1 else "HTTP/1.0"
-        peer: tuple[str, int] | None = exchange.channel.peer
+        peer: tuple = exchange.channel.peer
         if peer is not None:
             environ["REMOTE_ADDR"] = peer[0]
             environ["REMOTE_PORT"] = exchange.channel.peer_port
@@ -136,16 +143,24 @@ class EnvironBuilder:
         environ["SCRIPT_NAME"] = script_name
         environ["PATH_INFO"] = path[len(script_name) :]
 
-    def _set_scheme(self, environ: dict[str, Any]) -> None:
-        said: set[bool] = set()
-        for key, secure in self._schemes:
-            value = environ.get(key)
+    def _set_scheme(self, environ: dict) -> None:
+        """What a trusted proxy says of its client's scheme goes before the listener's own."""
+        says_secure: cython.bint = False
+        says_plain: cython.bint = False
+        rule: tuple
+        for rule in self._schemes:
+            value = environ.get(rule[0])
             if value is not None:
-                said.add(value == secure)
-        if len(said) == 2:
+                if value == rule[1]:
+                    says_secure = True
+                else:
+                    says_plain = True
+        if says_secure and says_plain:
             raise InvalidScheme("the proxy's scheme header fields contradict one another")
-        if said:
-            environ["wsgi.url_scheme"] = "https" if True in said else "http"
+        if says_secure:
+            environ["wsgi.url_scheme"] = "https"
+        elif says_plain:
+            environ["wsgi.url_scheme"] = "http"
 
     def _set_server(self, environ: dict[str, Any]) -> None:
         """A unix socket has no name and port; the client's Host is the best that is known."""

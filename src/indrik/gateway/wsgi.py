@@ -35,13 +35,12 @@ class Response:
     Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent.
     """
 
-    def __init__(self, gateway: WSGIGateway, exchange: Exchange) -> None:
-        self.status = ""
-        self.headers: list[tuple[str, str]] | None = None
-        self.sent = 0
-        self._gateway = gateway
-        self._exchange = exchange
-        self._head: ResponseHead | None = None
+    status: str
+    headers: list[tuple[str, str]] | None
+    sent: int
+    _gateway: WSGIGateway
+    _exchange: Exchange
+    _head: ResponseHead | None  # once it was sent
 
     @property
     def status_code(self) -> int:
@@ -259,7 +258,13 @@ class WSGIGateway(Handler):
 
     def handle(self, exchange: Exchange) -> None:
         """Answers `exchange`. Never raises an `Exception`; `SystemExit` and its like pass through."""
-        response: Response = Response(self, exchange)
+        response: Response = Response.__new__(Response)
+        response.status = ""
+        response.headers = None
+        response.sent = 0
+        response._gateway = self
+        response._exchange = exchange
+        response._head = None
         environ: object = None
         result: object
         try:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import cython
+
 from indrik.protocol.octets import is_token
 from indrik.protocol.refusals import InvalidField
+
+if cython.compiled:
+    from cython.cimports.libc.string import memcmp
 
 ORDINARY = 0
 HOST = 1
@@ -44,7 +49,13 @@ _KEPT = 2048
 FieldName: TypeAlias = tuple[str, str, bytes, int]
 
 
-_known: dict[str, FieldName] = {}
+_known: dict[bytes, FieldName] = {}
+
+# The same for compiled code, which finds a spelling without making an object of it: chains of (spelling, record) by
+# `_slot`. A chain that strangers have made long stays at this length; further names in it are validated each time.
+_SLOTS = 1024
+_LONGEST_CHAIN = 4
+_table: list[list[tuple[bytes, FieldName]] | None] = [None] * _SLOTS
 
 
 def field_name(text: str) -> FieldName:
@@ -52,11 +63,12 @@ def field_name(text: str) -> FieldName:
 
     Raises `InvalidField` when it is not a token (RFC 9110 section 5.1).
     """
-    known = _known.get(text)
+    spelling = text.encode("latin-1")
+    known = _known.get(spelling)
     if known is not None:
         return known
     if not is_token(text):
-        raise InvalidField(f"{text!r} is not a header field name")
+        raise InvalidField(f"{text[:60]!r} is not a header field name")
     upper = text.upper()
     key = upper.replace("-", "_")
     record = (
@@ -66,13 +78,42 @@ def field_name(text: str) -> FieldName:
         UNDERSCORE if "_" in text else _MEANINGS.get(upper, ORDINARY),
     )
     if len(_known) < _KEPT:
-        _known[text] = record
+        _known[spelling] = record
+        number = _slot(spelling, 0, len(spelling))
+        chain = _table[number]
+        if chain is None:
+            _table[number] = chain = []
+        if len(chain) < _LONGEST_CHAIN:
+            chain.append((spelling, record))
     return record
 
 
-def known_spellings() -> dict[str, FieldName]:
-    """The table itself; the head parser reads it without a call."""
-    return _known
+def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """A hash of three octets and the length: names that browsers and proxies send hardly collide."""
+    first: cython.Py_ssize_t = data[start]
+    middle: cython.Py_ssize_t = data[(start + end) >> 1]
+    last: cython.Py_ssize_t = data[end - 1]
+    return ((first * 31 + middle * 7 + last) * 13 + (end - start) * 61) & 1023
+
+
+def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> FieldName | None:
+    """The record of the field name `data[start:end]`, which must not be empty; None if it was not seen before."""
+    if cython.compiled:
+        chain: list = _table[_slot(data, start, end)]
+        if chain is None:
+            return None
+        entry: tuple
+        spelling: bytes
+        octets: cython.p_char = data
+        for entry in chain:
+            spelling = entry[0]
+            # _slot has shown that start and end - 1 are inside of `data`.
+            if len(spelling) == end - start and memcmp(
+                cython.cast(cython.p_char, spelling), octets + start, end - start
+            ) == 0:
+                return entry[1]
+        return None
+    return _known.get(data[start:end])
 
 
 # Both common spellings of what browsers and proxies send, so that a flood of odd names cannot keep them out.

@@ -6,6 +6,8 @@ is refused, because the second reader is a proxy and the difference is a smuggle
 
 from __future__ import annotations
 
+import cython
+
 from indrik.protocol.refusals import ExpectationFailed, InvalidFraming, UnknownCoding
 
 #: A Content-Length of more digits than this overflows 63 bits in somebody's parser.
@@ -15,63 +17,61 @@ _MOST_DIGITS = 18
 CHUNKED = -2
 
 
-def body_length(lengths: list[str], codings: list[str], minor_version: int) -> int:
+def body_length(length: str | None, codings: str | None, minor_version: int) -> int:
     """Length of a request body in bytes, or `CHUNKED`; 0 where nothing announces a body.
 
-    `lengths` and `codings` are the values of every Content-Length and Transfer-Encoding field in their order.
-    Raises `InvalidFraming` or `UnknownCoding`.
+    `length` and `codings` are the values of Content-Length and Transfer-Encoding, None if absent, the values of
+    several fields joined by commas. Raises `InvalidFraming` or `UnknownCoding`.
     """
-    if codings:
-        return _chunked(lengths, codings, minor_version)
-    if not lengths:
+    if codings is not None:
+        return _chunked(length, codings, minor_version)
+    if length is None:
         return 0
-    if len(lengths) > 1:
-        raise InvalidFraming("Content-Length was sent more than once")
-    text = lengths[0]
-    # isdigit() alone takes superscripts and other scripts' digits for digits.
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidFraming(f"Content-Length {text!r} is not a number")
-    if len(text) > _MOST_DIGITS:
-        raise InvalidFraming(f"Content-Length {text[:40]!r} has too many digits")
-    return int(text)
+    # A repeated field was joined, so it is no number either. isdigit() alone takes other scripts' digits for digits.
+    if not (length.isascii() and length.isdigit()):
+        raise InvalidFraming(f"Content-Length {length[:60]!r} is not one number")
+    if len(length) > _MOST_DIGITS:
+        raise InvalidFraming(f"Content-Length {length[:60]!r} has too many digits")
+    return int(length)
 
 
-def _chunked(lengths: list[str], codings: list[str], minor_version: int) -> int:
+def _chunked(length: str | None, codings: str, minor_version: int) -> int:
     if minor_version == 0:
         raise InvalidFraming("Transfer-Encoding in an HTTP/1.0 request")
-    if lengths:
+    if length is not None:
         raise InvalidFraming("both Transfer-Encoding and Content-Length were sent")
-    names = [name.strip(" \t").lower() for value in codings for name in value.split(",")]
+    names = [name.strip(" \t").lower() for name in codings.split(",")]
     if names == ["chunked"]:
         return CHUNKED
     if names.count("chunked") > 1:
         raise InvalidFraming("the transfer coding chunked was applied twice")
     if "" in names:
-        raise InvalidFraming(f"Transfer-Encoding {', '.join(codings)!r} has an empty member")
+        raise InvalidFraming(f"Transfer-Encoding {codings[:60]!r} has an empty member")
     if "chunked" in names and names[-1] != "chunked":
         raise InvalidFraming("chunked is not the last transfer coding")
-    raise UnknownCoding(f"transfer coding {', '.join(codings)!r}")
+    raise UnknownCoding(f"transfer coding {codings[:60]!r}")
 
 
-def keeps_alive(connection: list[str], minor_version: int) -> bool:
+def keeps_alive(connection: str | None, minor_version: cython.int) -> cython.bint:
     """Whether the peer lets the connection be used again (RFC 9112 section 9.3).
 
-    `connection` are the values of every Connection field; each is a list of options.
+    `connection` is the list of connection options, None if there is none.
     """
-    options = [option.strip(" \t").lower() for value in connection for option in value.split(",")]
+    if connection is None or connection == "keep-alive":
+        return minor_version >= 1 or connection is not None
+    options = [option.strip(" \t").lower() for option in connection.split(",")]
     if "close" in options:
         return False
     return minor_version >= 1 or "keep-alive" in options
 
 
-def wants_continue(expect: list[str], minor_version: int) -> bool:
+def wants_continue(expect: str | None, minor_version: int) -> bool:
     """Whether the peer waits for a 100 response before it sends the body (RFC 9110 section 10.1.1).
 
     Raises `ExpectationFailed` for any other expectation. HTTP/1.0 has no expectations; they are ignored there.
     """
-    if minor_version == 0:
+    if expect is None or minor_version == 0:
         return False
-    for value in expect:
-        if value.lower() != "100-continue":
-            raise ExpectationFailed(f"Expect: {value!r}")
-    return bool(expect)
+    if expect.lower() != "100-continue":
+        raise ExpectationFailed(f"Expect: {expect[:60]!r}")
+    return True

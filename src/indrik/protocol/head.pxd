@@ -1,6 +1,13 @@
-from indrik.protocol.octets cimport first_forbidden
+from indrik.protocol.fields cimport known_field
+from indrik.protocol.framing cimport keeps_alive
+from indrik.protocol.octets cimport cut, find, first_forbidden, is_field_text, is_target
 from indrik.protocol.request cimport Request
 
+cdef int _TAB
+cdef int _LF
+cdef int _CR
+cdef int _SPACE
+cdef int _COLON
 cdef int CONNECTION
 cdef int CONTENT_LENGTH
 cdef int CONTENT_TYPE
@@ -24,8 +31,8 @@ cdef class HeadParser:
     cdef bint _any_method
     cdef bint _any_version
     cdef bint _casefold
-    cdef dict _spellings
     cdef set _hosts
     cpdef check_incomplete(self, bytes data)
-    cpdef Request parse(self, bytes data, Py_ssize_t start, Py_ssize_t end, bint is_trusted)
+    cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
+    cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _request_line(self, Request request, str line)

@@ -21,11 +21,11 @@ from indrik.protocol.fields import (
     UNDERSCORE,
     FieldName,
     field_name,
-    known_spellings,
+    known_field,
 )
 from indrik.protocol.framing import body_length, keeps_alive, wants_continue
 from indrik.protocol.limits import Limits
-from indrik.protocol.octets import first_forbidden, is_token
+from indrik.protocol.octets import cut, find, first_forbidden, is_field_text, is_target, is_token
 from indrik.protocol.refusals import (
     ContentTooLarge,
     FieldsTooLarge,
@@ -38,6 +38,12 @@ from indrik.protocol.refusals import (
     UnsupportedVersion,
 )
 from indrik.protocol.request import Request
+
+_TAB = 9
+_LF = 10
+_CR = 13
+_SPACE = 32
+_COLON = 58
 
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
 
@@ -68,7 +74,6 @@ class HeadParser:
         self._any_version = limits.permit_unconventional_version
         self._casefold = limits.casefold_method
         self._common_methods = _COMMON_METHODS
-        self._spellings = known_spellings()
         self._hosts: set[str] = set()
         self.head_limit = limits.head
 
@@ -88,12 +93,11 @@ class HeadParser:
         if forbidden >= 0:
             raise InvalidRequestLine(f"octet {data[forbidden : forbidden + 1]!r} in the request head")
 
-    def parse(self, data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t, is_trusted: cython.bint) -> Request:
-        """The request whose head is `data[start:end]`, with the empty line that ends it.
+    def parse(self, data: bytes, end: cython.Py_ssize_t, is_trusted: cython.bint) -> Request:
+        """The request whose head is `data[:end]`, with the empty line that ends it (`octets.head_end`).
 
         `is_trusted` says that the peer is a proxy in `forwarded_allow_ips`. Raises a `RequestRefused`.
         """
-        size: cython.Py_ssize_t
         eol: cython.Py_ssize_t
         at: cython.Py_ssize_t
         colon: cython.Py_ssize_t
@@ -102,126 +106,156 @@ class HeadParser:
         hosts: cython.int = 0
         types: cython.int = 0
         dropped: cython.int = 0
+        octet: cython.uchar
         text: str
-        name: str
         value: str
-        record: tuple[str, str, bytes, int] | None
-        names: list[FieldName] = []
-        values: list[str] = []
-        special: cython.bint = False
+        record: tuple
+        names: list = []
+        values: list = []
+        host: str = ""
+        connection: str | None = None
+        length: str | None = None
+        codings: str | None = None
+        expect: str | None = None
 
-        size = end - start
-        if size > self.head_limit:
+        if end > self.head_limit:
             raise FieldsTooLarge("the request head is too large")
-        bad: cython.Py_ssize_t = first_forbidden(data, start, end)
-        if bad >= 0:
-            raise InvalidRequestLine(f"octet {data[bad : bad + 1]!r} in the request head")
-        text = data[start:end].decode("latin-1")
+        # Latin-1 is one character an octet, so an index into `data` is one into `text` too.
+        text = data[:end].decode("latin-1")
 
-        eol = text.find("\r")
-        request = Request()
-        self._request_line(request, text[:eol])
+        eol = find(data, _CR, 0, end)
+        self._check_line(data, 0, eol)
+        request: Request = Request.__new__(Request)
+        self._request_line(request, cut(text, 0, eol))
         request.is_trusted = is_trusted
 
         at = eol + 2
         while True:
-            eol = text.find("\r", at)
+            eol = find(data, _CR, at, end)
+            self._check_line(data, at, eol)
             if eol == at:
                 break
             if eol - at + 2 > self._field_size_limit:
                 raise FieldsTooLarge("a header field is too large")
-            colon = text.find(":", at, eol)
-            if colon <= at or text[at] == " " or text[at] == "\t":
+            colon = find(data, _COLON, at, eol)
+            octet = data[at]
+            if colon <= at or octet == _SPACE or octet == _TAB:
                 self._fold(text[at:eol], values)
                 at = eol + 2
                 continue
-            name = text[at:colon]
-            record = self._spellings.get(name)
+            record = known_field(data, at, colon)
             if record is None:
-                record = self._name(name)
+                record = self._name(text[at:colon])
+            # The CR at `eol` ends the first of these loops.
             at = colon + 1
-            if text[at] == " ":
+            octet = data[at]
+            while octet == _SPACE or octet == _TAB:
                 at += 1
+                octet = data[at]
             last = eol
-            while at < last and (text[at] == " " or text[at] == "\t"):
-                at += 1
-            while last > at and (text[last - 1] == " " or text[last - 1] == "\t"):
+            octet = data[last - 1]
+            while last > at and (octet == _SPACE or octet == _TAB):
                 last -= 1
-            value = text[at:last]
+                octet = data[last - 1]
+            value = cut(text, at, last)
             at = eol + 2
 
             meaning = record[3]
             if meaning != ORDINARY:
                 if meaning == HOST:
                     hosts += 1
-                    request.host = value
-                elif meaning == UNDERSCORE:
-                    if not self._maps_underscore(record[0], is_trusted):
-                        dropped += 1
-                        continue
+                    host = value
+                elif meaning == CONNECTION:
+                    connection = value if connection is None else f"{connection},{value}"
+                elif meaning == CONTENT_LENGTH:
+                    length = value if length is None else f"{length},{value}"
+                elif meaning == TRANSFER_ENCODING:
+                    codings = value if codings is None else f"{codings},{value}"
+                elif meaning == EXPECT:
+                    expect = value if expect is None else f"{expect},{value}"
                 elif meaning == CONTENT_TYPE:
                     types += 1
-                else:
-                    special = True
+                elif meaning == UNDERSCORE and not self._maps_underscore(record[0], is_trusted):
+                    dropped += 1
+                    continue
             names.append(record)
             values.append(value)
+        # A dropped field counts against the number of fields all the same.
         if len(names) + dropped > self._fields_limit:
             raise FieldsTooLarge("too many header fields")
-
-        request.names = names
-        request.values = values
         if types > 1:
             raise InvalidField("Content-Type was sent more than once")
         if hosts != 1 and (hosts or request.minor_version >= 1):
             raise InvalidHost("Host was sent more than once" if hosts else "Host is missing")
-        if hosts and request.host not in self._hosts:
-            self._check_host(request.host)
-        if request.uri[0] != "/" and request.uri != "*":
+        if hosts and host not in self._hosts:
+            self._check_host(host)
+        request.host = host
+        request.names = names
+        request.values = values
+        if request.uri[0] != "/":
             self._authority(request)
-        if special:
-            self._frame(request)
-        else:
-            request.content_length = 0
+
+        request.content_length = 0
+        request.expects_continue = False
+        if length is not None or codings is not None:
+            request.content_length = body_length(length, codings, request.minor_version)
+            if self._body_limit and request.content_length > self._body_limit:
+                raise ContentTooLarge(f"a body of {request.content_length} bytes was announced")
+        if expect is not None:
+            request.expects_continue = wants_continue(expect, request.minor_version) and request.content_length != 0
+        if connection is None:
             request.keep_alive = request.minor_version >= 1
-            request.expects_continue = False
+        else:
+            request.keep_alive = keeps_alive(connection, request.minor_version)
         if request.method == "CONNECT":
             request.keep_alive = False
         return request
 
+    def _check_line(self, data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> None:
+        """Refuses a line with a control in it, and a CR that does not end it.
+
+        RFC 9112 section 2.2 lets a server take a bare LF for a line end; doing so is how requests get smuggled.
+        """
+        if not is_field_text(data, start, end) or data[end + 1] != _LF:
+            raise InvalidRequestLine(f"a control octet in {data[start : min(end + 2, start + 80)]!r}")
+
     def _request_line(self, request: Request, line: str) -> None:
+        space: cython.Py_ssize_t
+        last: cython.Py_ssize_t
+        mark: cython.Py_ssize_t
+        method: str
+        uri: str
+        path: str
         if len(line) > self._line_limit:
             raise TargetTooLong("the request line is too long")
-        space: cython.Py_ssize_t = line.find(" ")
-        last: cython.Py_ssize_t = line.rfind(" ")
-        if space <= 0 or last == space:
-            raise InvalidRequestLine(f"{line[:120]!r} is not METHOD SP target SP version")
-        method: str = line[:space]
-        uri: str = line[space + 1 : last]
-        version: str = line[last + 1 :]
-        if version == "HTTP/1.1":
+        space = line.find(" ")
+        last = len(line) - 9
+        if space < last and line.endswith(" HTTP/1.1"):
             request.minor_version = 1
-        elif version == "HTTP/1.0":
+        elif space < last and line.endswith(" HTTP/1.0"):
             request.minor_version = 0
         else:
-            request.minor_version = self._version(version)
-        if method not in self._common_methods:
+            last = line.rfind(" ")
+            if last == space:
+                raise InvalidRequestLine(f"{line[:120]!r} is not METHOD SP target SP version")
+            request.minor_version = self._version(line[last + 1 :])
+        method = cut(line, 0, space) if space > 0 else ""
+        if method != "GET" and method not in self._common_methods:
             method = self._method(method)
-        if not uri.isascii() or " " in uri or "\t" in uri or "#" in uri or not uri:
+        uri = cut(line, space + 1, last)
+        if not is_target(uri):
             raise InvalidTarget(f"request target {uri[:120]!r}")
         request.line = line
         request.method = method
         request.uri = uri
-        request.host = ""
-        path: str = uri
-        if uri[0] != "/":
-            path = self._path(method, uri)
-        mark: cython.Py_ssize_t = path.find("?")
+        path = uri if uri[0] == "/" else self._path(method, uri)
+        mark = path.find("?")
         if mark < 0:
             request.path = path
             request.query = ""
         else:
-            request.path = path[:mark]
-            request.query = path[mark + 1 :]
+            request.path = cut(path, 0, mark)
+            request.query = cut(path, mark + 1, len(path))
 
     def _path(self, method: str, uri: str) -> str:
         """The path and query of a target that is not in origin form (RFC 9112 section 3.2)."""
@@ -243,7 +277,7 @@ class HeadParser:
 
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2.2: the authority of an absolute target replaces Host."""
-        if request.method == "CONNECT":
+        if request.method == "CONNECT" or request.uri == "*":
             return
         absolute = _ABSOLUTE.match(request.uri)
         if absolute is None:
@@ -300,24 +334,3 @@ class HeadParser:
             raise InvalidHost(f"Host {host[:120]!r}")
         if len(self._hosts) < _HOSTS_KEPT:
             self._hosts.add(host)
-
-    def _frame(self, request: Request) -> None:
-        lengths: list[str] = []
-        codings: list[str] = []
-        connection: list[str] = []
-        expect: list[str] = []
-        for record, value in zip(request.names, request.values, strict=True):
-            meaning = record[3]
-            if meaning == CONTENT_LENGTH:
-                lengths.append(value)
-            elif meaning == TRANSFER_ENCODING:
-                codings.append(value)
-            elif meaning == CONNECTION:
-                connection.append(value)
-            elif meaning == EXPECT:
-                expect.append(value)
-        request.content_length = body_length(lengths, codings, request.minor_version)
-        if self._body_limit and request.content_length > self._body_limit:
-            raise ContentTooLarge(f"a body of {request.content_length} bytes was announced")
-        request.keep_alive = keeps_alive(connection, request.minor_version)
-        request.expects_continue = wants_continue(expect, request.minor_version) and request.content_length != 0

@@ -6,14 +6,27 @@ import re
 
 import cython
 
+if cython.compiled:
+    from cython.cimports.cpython.unicode import PyUnicode_Substring
+    from cython.cimports.libc.string import memchr, memcpy
+
 #: RFC 9110 section 5.6.2.
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
+_TARGET = re.compile(r"[\x21\x22\x24-\x7e]+")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
 #: What never stands in a head: every control but HTAB, CR and LF (RFC 9110 section 5.5); DEL too.
 FORBIDDEN = bytes(octet for octet in (*range(32), 127) if octet not in b"\t\r\n")
+_CONTROLS = FORBIDDEN + b"\r\n"
 
 #: 1: forbidden, 2: CR or LF, 0: anything else. Looked up by the compiled scan.
 _CLASS = bytes(1 if octet in FORBIDDEN else 2 if octet in b"\r\n" else 0 for octet in range(256))
+
+_SPACES = 0x2020202020202020
+_DELETES = 0x7F7F7F7F7F7F7F7F
+_ONES = 0x0101010101010101
+_HIGH_BITS = 0x8080808080808080
 
 
 def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -31,7 +44,7 @@ def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_
         classes: cython.p_uchar = _CLASS
         index: cython.Py_ssize_t = start
         while index < end:
-            if octets[index] < 128 and classes[octets[index]] != 0:
+            if classes[octets[index]] != 0:
                 if classes[octets[index]] == 1 or octets[index] == 10:
                     return index
                 index += 1
@@ -47,6 +60,93 @@ def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_
     return start + (found.start() if found else 0)
 
 
+def is_field_text(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.bint:
+    """Whether `data[start:end]` holds no control but HTAB (RFC 9110 section 5.5); obs-text is allowed."""
+    if cython.compiled:
+        # 0 <= start <= end <= len(data) is checked here, so no index below leaves `data`.
+        if start < 0 or end > len(data):
+            raise IndexError("scan outside of the data")
+        octets: cython.p_uchar = data
+        classes: cython.p_uchar = _CLASS
+        word: cython.ulonglong
+        while start + 8 <= end:
+            # Eight octets at once: no high bit is set below unless an octet is under 0x20, DEL or obs-text.
+            memcpy(cython.address(word), octets + start, 8)
+            if ((word - _SPACES) | ((word ^ _DELETES) - _ONES) | word) & _HIGH_BITS:
+                break
+            start += 8
+        while start < end:
+            if classes[octets[start]] != 0:
+                return False
+            start += 1
+        return True
+    part = data[start:end]
+    return len(part.translate(None, _CONTROLS)) == len(part)
+
+
+def find(
+    data: bytes, octet: cython.int, start: cython.Py_ssize_t, end: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """Index of the first `octet` in `data[start:end]`, or -1."""
+    if cython.compiled:
+        if start < 0 or end > len(data):
+            raise IndexError("scan outside of the data")
+        if start >= end:
+            return -1
+        octets: cython.p_char = data
+        found: cython.p_char = cython.cast(cython.p_char, memchr(octets + start, octet, end - start))
+        return found - octets if found != cython.NULL else -1
+    return data.find(octet, start, end)
+
+
+def head_end(data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """Index behind the first empty line at or after `start`, or -1: where a head that begins before it ends."""
+    if cython.compiled:
+        octets: cython.p_char = data
+        last: cython.Py_ssize_t = len(data) - 4
+        at: cython.Py_ssize_t = start
+        found: cython.p_char
+        if start < 0:
+            raise IndexError("scan outside of the data")
+        while at <= last:
+            # at <= last leaves three octets behind every CR that is found before the last three.
+            found = cython.cast(cython.p_char, memchr(octets + at, 13, last - at + 1))
+            if found == cython.NULL:
+                return -1
+            if found[1] == 10 and found[2] == 13 and found[3] == 10:
+                return found - octets + 4
+            at = found - octets + 1
+        return -1
+    end = data.find(b"\r\n\r\n", start)
+    return end + 4 if end >= 0 else -1
+
+
+def is_target(text: str) -> cython.bint:
+    """Whether `text` may be a request target: visible ASCII without a fragment (RFC 9112 section 3.2)."""
+    if cython.compiled:
+        letter: cython.Py_UCS4
+        for letter in text:
+            if letter <= 32 or letter > 126 or letter == 35:
+                return False
+        return len(text) > 0
+    return _TARGET.fullmatch(text) is not None
+
+
+def digits(text: str) -> cython.longlong:
+    """The number that `text` is in decimal digits, at most 18 of them; -1 if it is anything else."""
+    if cython.compiled:
+        letter: cython.Py_UCS4
+        number: cython.longlong = 0
+        if len(text) == 0 or len(text) > 18:
+            return -1
+        for letter in text:
+            if letter < 48 or letter > 57:
+                return -1
+            number = number * 10 + (cython.cast(cython.int, letter) - 48)
+        return number
+    return int(text) if _DIGITS.fullmatch(text) else -1
+
+
 def is_plain(text: str) -> cython.bint:
     """Whether `text` is printable ASCII throughout: a field value that needs no closer look."""
     if cython.compiled:
@@ -56,6 +156,13 @@ def is_plain(text: str) -> cython.bint:
                 return False
         return True
     return text.isascii() and text.isprintable()
+
+
+def cut(text: str, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> str:
+    """`text[start:end]` for indexes inside of it, without a second look at the width of its characters."""
+    if cython.compiled:
+        return PyUnicode_Substring(text, start, end)
+    return text[start:end]
 
 
 def is_token(text: str) -> bool:

@@ -20,20 +20,19 @@ class Request:
     line: the request line, for the scoreboard and the log.
     """
 
-    def __init__(self) -> None:
-        self.method = ""
-        self.uri = ""
-        self.path = ""
-        self.query = ""
-        self.host = ""
-        self.line = ""
-        self.minor_version = 1
-        self.names: list[FieldName] = []
-        self.values: list[str] = []
-        self.content_length = 0
-        self.keep_alive = True
-        self.expects_continue = False
-        self.is_trusted = False
+    method: str
+    uri: str
+    path: str
+    query: str
+    host: str
+    line: str
+    minor_version: int
+    names: list[FieldName]
+    values: list[str]
+    content_length: int
+    keep_alive: bool
+    expects_continue: bool
+    is_trusted: bool
 
     @property
     def version(self) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 cimport cython
-from indrik.protocol.octets cimport is_plain
+from indrik.protocol.octets cimport digits, is_plain
 
 cdef dict _names
 cdef dict _statuses

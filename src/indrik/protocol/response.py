@@ -11,7 +11,7 @@ import re
 import cython
 
 from indrik.errors import IndrikError
-from indrik.protocol.octets import is_plain, is_token
+from indrik.protocol.octets import digits, is_plain, is_token
 
 #: `render` is told this where the length of the body is not known.
 UNKNOWN_LENGTH = -1
@@ -61,13 +61,12 @@ class ResponseHead:
     dropped: hop-by-hop fields that were left out (PEP 3333 forbids them to applications).
     """
 
-    def __init__(self) -> None:
-        self.data = b""
-        self.has_body = True
-        self.is_chunked = False
-        self.content_length = -1
-        self.keep_alive = True
-        self.dropped: list[str] | None = None
+    data: bytes
+    has_body: bool
+    is_chunked: bool
+    content_length: int
+    keep_alive: bool
+    dropped: list[str] | None
 
 
 def _status(status: str) -> tuple[str, int]:
@@ -83,7 +82,7 @@ def _status(status: str) -> tuple[str, int]:
     code = int(status[:3])
     if code < 200:
         raise InvalidResponse(f"the status {status!r} is interim; a final response is needed")
-    known = (f"HTTP/1.1 {status}\r\n", code)
+    known = (f"HTTP/1.1 {status}", code)
     if len(_statuses) < _KEPT:
         _statuses[status] = known
     return known
@@ -94,7 +93,7 @@ def _name(name: str) -> tuple[str, int]:
         raise InvalidResponse(f"PEP 3333: a header name must be a str, not {type(name).__name__}")
     if not is_token(name):
         raise InvalidResponse(f"RFC 9110 section 5.1: {name[:80]!r} is not a header field name")
-    known = (f"{name}: ", _MEANINGS.get(name.lower(), _ORDINARY))
+    known = (f"\r\n{name}: ", _MEANINGS.get(name.lower(), _ORDINARY))
     if len(_names) < _KEPT:
         _names[name] = known
     return known
@@ -123,17 +122,20 @@ def render(
     `status` and `headers` are the application's, not validated yet. `head_only`: the request was HEAD.
     `minor_version` and `keep_alive` are the request's. `length` is the body's length in bytes if it is known,
     else `UNKNOWN_LENGTH`; a Content-Length of the application goes before it.
-    `tail` holds the Server and Date fields, each with its CRLF, Date first.
-    Raises `InvalidResponse`.
+    `tail` holds the Date and Server fields as `fields_tail` makes them. Raises `InvalidResponse`.
     """
-    parts: list[str] = []
-    known: tuple[str, int] | None
+    parts: list = []
+    known: tuple
+    pair: object
+    name: object
+    value: object
+    dropped: list[str] | None = None
     meaning: cython.int
     code: cython.int
     declared: cython.longlong = -1
+    declared_text: str = ""
     has_date: cython.bint = False
     has_server: cython.bint = False
-    head = ResponseHead()
 
     known = _statuses.get(status)
     if known is None:
@@ -153,7 +155,10 @@ def render(
             if meaning == _CONTENT_LENGTH:
                 if declared >= 0:
                     raise InvalidResponse("RFC 9110 section 8.6: the application set Content-Length twice")
-                declared = _content_length(value)
+                declared_text = value
+                declared = digits(declared_text)
+                if declared < 0:
+                    raise InvalidResponse(f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number")
                 continue
             if meaning == _DATE:
                 if has_date:
@@ -170,63 +175,64 @@ def render(
                         continue
                     if value.lower() == "keep-alive":
                         continue
-                head.dropped = [*(head.dropped or ()), name]
+                dropped = [*(dropped or ()), name]
                 continue
         parts.append(known[0])
         parts.append(value)
-        parts.append("\r\n")
 
+    head: ResponseHead = ResponseHead.__new__(ResponseHead)
+    head.dropped = dropped
     head.has_body = not head_only
+    head.is_chunked = False
     if code == 204 or code == 304:
         head.has_body = False
-        if code == 304 and declared >= 0:
-            parts.append(f"Content-Length: {declared}\r\n")
-    elif declared >= 0:
-        parts.append(f"Content-Length: {declared}\r\n")
-    elif head_only:
-        # A HEAD response may leave the length out; inventing one from an empty body would lie.
-        if length > 0:
-            parts.append(f"Content-Length: {length}\r\n")
-    elif length >= 0:
-        parts.append(f"Content-Length: {length}\r\n")
-        declared = length
-    elif minor_version >= 1:
-        head.is_chunked = True
-        parts.append("Transfer-Encoding: chunked\r\n")
-    else:
-        keep_alive = False
+        if code == 204:
+            declared_text = ""
+    elif declared < 0:
+        if head_only:
+            # A HEAD response may leave the length out; inventing one from an empty body would lie.
+            if length > 0:
+                declared_text = str(length)
+        elif length >= 0:
+            declared = length
+            declared_text = str(length)
+        elif minor_version >= 1:
+            head.is_chunked = True
+            parts.append("\r\nTransfer-Encoding: chunked")
+        else:
+            keep_alive = False
+    if declared_text:
+        parts.append("\r\nContent-Length: ")
+        parts.append(declared_text)
     if not keep_alive:
-        parts.append("Connection: close\r\n")
+        parts.append("\r\nConnection: close")
     elif minor_version == 0:
-        parts.append("Connection: keep-alive\r\n")
-    if has_date or has_server:
-        date, server = tail.split("\r\n")[:2]
-        if not has_date:
-            parts.append(date + "\r\n")
-        if not has_server:
-            parts.append(server + "\r\n")
-    else:
-        parts.append(tail)
-    parts.append("\r\n")
+        parts.append("\r\nConnection: keep-alive")
+    parts.append(_own_tail(tail, has_date, has_server) if has_date or has_server else tail)
     head.data = "".join(parts).encode("latin-1")
     head.content_length = declared
     head.keep_alive = keep_alive
     return head
 
 
-def _content_length(value: str) -> int:
-    text = value.strip(" ")
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidResponse(f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number")
-    return int(text)
+def fields_tail(date: str, server: str) -> str:
+    """The end of every head: the server's own Date and Server fields and the empty line."""
+    return f"\r\nDate: {date}\r\nServer: {server}\r\n\r\n"
+
+
+def _own_tail(tail: str, has_date: bool, has_server: bool) -> str:
+    """`tail` without the fields that the application has set itself."""
+    lines = tail.split("\r\n")
+    kept = [line for line, is_set in zip(lines[1:3], (has_date, has_server), strict=True) if not is_set]
+    return "".join(f"\r\n{line}" for line in kept) + "\r\n\r\n"
 
 
 def render_refusal(status: str, reason: str, tail: str) -> bytes:
     """A whole response that closes the connection, for a request that never reached the application."""
     body = f"{status}: {reason}\n".encode("latin-1")
     return (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
-        f"Connection: close\r\n{tail}\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}"
+        f"\r\nConnection: close{tail}"
     ).encode("latin-1") + body
 
 
@@ -236,11 +242,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def render_early_hints(headers: list[tuple[str, str]]) -> bytes:
     """A 103 interim response (RFC 8297). Raises `InvalidResponse`."""
-    parts = ["HTTP/1.1 103 Early Hints\r\n"]
+    parts = ["HTTP/1.1 103 Early Hints"]
     for name, value in headers:
         prefix, meaning = _names.get(name) or _name(name)
         _check_value(name, value)
         if meaning == _ORDINARY:
-            parts.append(f"{prefix}{value}\r\n")
-    parts.append("\r\n")
+            parts.append(f"{prefix}{value}")
+    parts.append("\r\n\r\n")
     return "".join(parts).encode("latin-1")

@@ -1,0 +1,1 @@
+cpdef bint keeps_alive(str connection, int minor_version) except -1
