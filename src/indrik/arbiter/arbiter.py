@@ -19,6 +19,7 @@ from indrik.arbiter.generation import Environment, Generation
 from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR
 from indrik.arbiter.pidfile import Pidfile
 from indrik.arbiter.reload import Reload
+from indrik.arbiter.seating import Seating
 from indrik.arbiter.staff import Staff
 from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
@@ -61,6 +62,7 @@ class Arbiter:
         self.LISTENERS: list[Listener] = []
         #: The listeners come from a supervisor, so `bind` says nothing.
         self.is_activated = False
+        self.seating = Seating()
         self.worker_age = 0
         self.environment = Environment()
         self.current: Generation
@@ -133,7 +135,7 @@ class Arbiter:
         self.cfg.on_starting(self)
         self.init_signals()
         if not self.LISTENERS:
-            self.LISTENERS, self.is_activated = handover.open_listeners(self.cfg, self.log)
+            self.LISTENERS, self.is_activated = handover.open_listeners(self.cfg, self.log, self.seating)
         self.log.debug("Arbiter booted")
         self.log.info("Listening at: %s (%s)", ",".join(map(str, self.LISTENERS)), self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
@@ -252,10 +254,10 @@ class Arbiter:
 
     def all_listeners(self) -> list[Listener]:
         """Those of every generation there is."""
-        result = list(self.LISTENERS)
+        bases = dict.fromkeys(self.LISTENERS)
         for generation in self.generations():
-            result += [listener for listener in generation.listeners if listener not in result]
-        return result
+            bases.update(dict.fromkeys(generation.listeners))
+        return [listener for base in bases for listener in self.seating.family(base)]
 
     def prepare(self, generation: Generation) -> None:
         """Start what a generation needs before its first worker is forked."""

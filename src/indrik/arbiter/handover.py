@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from indrik.arbiter.offspring import FORK_BLOCKED
+from indrik.arbiter.seating import Seating
 from indrik.arbiter.titles import set_title
 from indrik.errors import ConfigError
 from indrik.net.addresses import format_address, parse_address
@@ -41,7 +42,8 @@ def exec_new_master(
         variables.pop(name, None)
     variables[PID_VARIABLE] = str(server.pid)
     told = [
-        {"fd": one.fileno(), "file": one.owns_file, "asked": format_address(one.asked)} for one in listeners
+        {"fd": one.fileno(), "file": one.owns_file, "asked": format_address(one.asked), "seat": one.seat}
+        for one in listeners
     ]
     variables[FD_VARIABLE] = json.dumps({"activated": server.is_activated, "listeners": told})
     for listener in listeners:
@@ -69,7 +71,7 @@ def forget_predecessor() -> None:
         os.environ.pop(name, None)
 
 
-def open_listeners(cfg: Any, log: Any) -> tuple[list[Listener], bool]:
+def open_listeners(cfg: Any, log: Any, seating: Seating) -> tuple[list[Listener], bool]:
     """The listeners to start with: inherited ones where they fit `bind`, others anew. And whether they were
     activated.
 
@@ -83,15 +85,18 @@ def open_listeners(cfg: Any, log: Any) -> tuple[list[Listener], bool]:
     inherited, are_activated = _inherited_listeners(scheme)
     if are_activated:
         return inherited, True
+    seated = [one for one in inherited if one.seat]
+    inherited = [one for one in inherited if not one.seat]
     listeners: list[Listener] = []
     for address in cfg.address:
         found = next((one for one in inherited if one.is_for(address) and one not in listeners), None)
         if found is not None:
             listeners.append(found)
+            seating.register(found, [one for one in seated if one.asked == found.asked])
         else:
             listeners += create_sockets(cfg, log, addresses=[address])
-    for one in inherited:
-        if one not in listeners:
+    for one in [*inherited, *seated]:
+        if not any(one in seating.family(listener) for listener in listeners):
             # The old master goes on using it: its file stays.
             one.close(unlink=False)
     return listeners, False
@@ -104,14 +109,18 @@ def _inherited_listeners(scheme: str) -> tuple[list[Listener], bool]:
         return [], False
     try:
         told = json.loads(text)
-        entries = [(entry["fd"], bool(entry["file"]), entry["asked"]) for entry in told["listeners"]]
+        entries = [
+            (entry["fd"], bool(entry["file"]), entry["asked"], int(entry["seat"]))
+            for entry in told["listeners"]
+        ]
         activated = bool(told["activated"])
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"environment variable {FD_VARIABLE} cannot be read: {error!r}") from error
     listeners = []
-    for fd, owns_file, asked in entries:
+    for fd, owns_file, asked, seat in entries:
         listener = adopt(fd, scheme, owns_file)
         listener.asked = parse_address(asked)
+        listener.seat = seat
         listeners.append(listener)
     return listeners, activated
 
@@ -149,7 +158,7 @@ class Handover:
             try:
                 signal.set_wakeup_fd(-1)
                 environment = getattr(server.cfg, "env_orig", os.environ)
-                exec_new_master(server, server.LISTENERS, environment, server.start_directory)
+                exec_new_master(server, server.all_listeners(), environment, server.start_directory)
             except BaseException:
                 server.log.exception("The new master cannot be started")
             finally:

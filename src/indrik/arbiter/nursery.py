@@ -33,8 +33,9 @@ class Nursery:
         server.worker_age += 1
         age = server.worker_age
         now = time.monotonic()
+        listeners = server.seating.listeners_for(generation.listeners, seat, cfg)
         worker = cfg.worker_class(
-            age, server.pid, generation.listeners, server.app, cfg.timeout / 2.0, cfg, generation.log
+            age, server.pid, listeners, server.app, cfg.timeout / 2.0, cfg, generation.log
         )
         slot = self._roster.scoreboard.take(generation.number, age, now)
         stacks = -1
@@ -66,7 +67,10 @@ class Nursery:
 
     def _fork(self, worker: Any, generation: Generation) -> int:
         if generation.preloader is not None:
-            return int(generation.preloader.fork_worker(worker.age, worker.slot.number, worker.stacks_fd, ()))
+            own = [listener.fileno() for listener in worker.sockets] if generation.cfg.reuse_port else []
+            return int(
+                generation.preloader.fork_worker(worker.age, worker.slot.number, worker.stacks_fd, own)
+            )
         # Blocked in between: a signal meets either the master's handlers in the master or the worker's in the
         # worker.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
@@ -83,7 +87,7 @@ class Nursery:
         leave_master()
 
         def make() -> Any:
-            leave_relatives(self._server, generation)
+            leave_relatives(self._server, generation, worker.sockets)
             generation.enter(self._server.app, self._server.environment)
             return worker
 

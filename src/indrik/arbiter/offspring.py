@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 from indrik.arbiter.titles import set_title
 from indrik.errors import AppImportError, IndrikError
+from indrik.net.listeners import Listener
 from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, WORKER_SIGNALS
 
 #: Exit status of a worker that could not start, and of one whose application could not be found in its
@@ -45,14 +46,14 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def leave_relatives(server: Any, generation: Any) -> None:
+def leave_relatives(server: Any, generation: Any, listeners: Sequence[Listener]) -> None:
     """Child only: close what the master holds for others, and look like a process of `generation`."""
     server.log = generation.log
     server.cfg = generation.cfg
     for listener in server.all_listeners():
-        if listener not in generation.listeners:
+        if listener not in listeners:
             listener.close(unlink=False)
-    server.LISTENERS = generation.listeners
+    server.LISTENERS = list(listeners)
     for member in server.staff.roster:
         member.forget()
     server.staff.preloaders.close_copies()

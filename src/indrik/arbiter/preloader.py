@@ -249,7 +249,9 @@ class _Process:
         status = 255
         try:
             leave_master()
-            leave_relatives(self._server, generation)
+            # With reuse_port each worker gets the listeners of its seat with the order to fork it.
+            kept = [] if generation.cfg.reuse_port else generation.listeners
+            leave_relatives(self._server, generation, kept)
             self._install_signals()
             set_title(f"preloader [{generation.cfg.proc_name}]")
             status = guarded(

@@ -85,6 +85,10 @@ class Reload:
             log.reopen_files()
         else:
             log = cfg.logger_class(cfg)
+        if cfg.reuse_port != old.cfg.reuse_port:
+            raise IndrikError(
+                "reuse_port cannot be changed by a reload, the sockets are bound already; restart the server"
+            )
         listeners = list(old.listeners) if server.is_activated else _listeners_for(cfg, old, added)
         check_config = getattr(worker_class, "check_config", None)
         if check_config is not None:
@@ -124,7 +128,7 @@ class Reload:
         server.current = candidate
         for listener in old.listeners:
             if listener not in candidate.listeners:
-                listener.close(unlink=True)
+                server.seating.close(listener, unlink=True)
         server.discard(old)
         server.scoreboard.note(Event.RELOADED)
         server.log.info("Reload complete: generation %d serves", candidate.number)
@@ -159,7 +163,7 @@ class Reload:
             server.adopt(old)
         for listener in candidate.listeners:
             if listener not in old.listeners:
-                listener.close(unlink=True)
+                server.seating.close(listener, unlink=True)
         server.discard(candidate)
         server.scoreboard.note(Event.RELOAD_ABANDONED)
         server.log.error("Reload abandoned: %s. Generation %d goes on serving", why, old.number)

@@ -62,6 +62,7 @@ class Staff:
         if server.stopping is None:
             wake_at = min(wake_at, self.preloaders.watch(now, self.failures.spawn_at))
         result = plan.plan(now, self.roster.seen(), self._goal(), self._limits(pardoned_at))
+        self._steer()
         for action in result.actions:
             self._act(action)
         self._log_number()
@@ -80,6 +81,7 @@ class Staff:
             spawn_at=self.failures.spawn_at if source.can_spawn else float("inf"),
             cautious=self.failures.is_cautious,
             stopping=server.stopping is not None,
+            strict_seats=server.cfg.reuse_port,
         )
 
     def _limits(self, pardoned_at: float) -> plan.Limits:
@@ -90,6 +92,15 @@ class Staff:
             graceful_timeout=self._server.cfg.graceful_timeout,
             pardoned_at=pardoned_at,
         )
+
+    def _steer(self) -> None:
+        """With reuse_port: keep new connections away from seats without a ready worker, before one is told to
+        leave.
+        """
+        server = self._server
+        if server.cfg.reuse_port and server.stopping is None:
+            ready = [member.seat for member in self.roster if member.ready and not member.was_told]
+            server.seating.serve(ready, [member.seat for member in self.roster], server.num_workers)
 
     def _log_number(self) -> None:
         number = len(self.roster)
@@ -192,8 +203,15 @@ class Staff:
             return Order.LEAVE
         if self._server.stopping is not None or self._server.num_workers == 0:
             return Order.DRAIN
+        if self._server.cfg.reuse_port and not any(
+            other.seat == member.seat and other.ready and not other.was_told
+            for other in self.roster
+            if other is not member
+        ):
+            return Order.DRAIN
         serving = self._server.reloading.candidate if self._server.reloading.rolling else self._server.current
         kept = serving.listeners if serving is not None else []
+        kept = [listener for base in kept for listener in self._server.seating.family(base)]
         return Order.LEAVE if all(listener in kept for listener in member.worker.sockets) else Order.DRAIN
 
     def reap(self) -> Iterator[tuple[int, int]]:

@@ -52,7 +52,7 @@ class Listener:
     may remove it.
     """
 
-    __slots__ = ("_file", "address", "asked", "scheme", "sock")
+    __slots__ = ("_file", "address", "asked", "scheme", "seat", "sock")
 
     def __init__(
         self, sock: socket.socket, scheme: str = "http", owns_file: bool = False, asked: Address | None = None
@@ -62,6 +62,8 @@ class Listener:
         self.address: tuple[str, int] | str = _bound_name(sock)
         #: The address as configured: a host name, port 0 or fd://N where `address` has what came of it.
         self.asked: Address = self.address if asked is None else asked
+        #: With reuse_port: the worker's seat that this one belongs to.
+        self.seat = 0
         self._file: tuple[int, int] | None = None
         if owns_file and isinstance(self.address, str) and not is_abstract(self.address):
             self._file = _file_identity(self.address)
@@ -189,6 +191,26 @@ def open_listener(address: Address, cfg: _BindSettings, scheme: str = "http") ->
         sock.bind(name)
         sock.listen(cfg.backlog)
     return Listener(sock, scheme, asked=address)
+
+
+def open_sibling(listener: Listener, backlog: int, seat: int) -> Listener:
+    """Another socket that listens on the same TCP address, for `seat` (SO_REUSEPORT must be set on both).
+    Raises OSError.
+    """
+    sock = socket.socket(listener.sock.family, socket.SOCK_STREAM)
+    with _closing_on_error(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sock.family == socket.AF_INET6:
+            only = listener.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+        _set_nodelay(sock)
+        sock.setblocking(False)
+        sock.bind(listener.sock.getsockname())
+        sock.listen(backlog)
+    sibling = Listener(sock, listener.scheme, asked=listener.asked)
+    sibling.seat = seat
+    return sibling
 
 
 def _open_patiently(

@@ -39,7 +39,6 @@ ROWS = (
         flags=("--reuse-port",),
         kind=Flag(),
         default=False,
-        supported=False,
         help="Let each worker have sockets of its own with `SO_REUSEPORT`, so that the kernel spreads "
         "connections.",
     ),
