@@ -92,13 +92,15 @@ lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settin
 
 .PHONY: matrix
 matrix: ## Run every test on each python3.1x found on PATH or under pyenv
-	@found=$$(tools/find-pythons); [ -n "$$found" ] || { echo "make: no python3.1x found on PATH or under pyenv" >&2; exit 1; }; \
-	echo "$$found" | while read -r version python; do \
-		echo "== Python $$version"; \
-		$(MAKE) --no-print-directory test PYTHON="$$python" \
-			VENV=.venv-matrix/$$version-compiled PURE=.venv-matrix/$$version-uncompiled </dev/null || exit 1; \
-	done
-	@echo "== the matrix passed in $$(( $$(date +%s) - $(STARTED) )) s"
+	@found=$$(tools/find-pythons | tr ' ' =); failed=; \
+	[ -n "$$found" ] || { echo "make: no python3.1x found on PATH or under pyenv" >&2; exit 1; }; \
+	for entry in $$found; do \
+		echo "== Python $${entry%%=*}"; \
+		$(MAKE) --no-print-directory test PYTHON="$${entry#*=}" VENV=.venv-matrix/$${entry%%=*}-compiled \
+			PURE=.venv-matrix/$${entry%%=*}-uncompiled || failed="$$failed $${entry%%=*}"; \
+	done; \
+	[ -z "$$failed" ] || { echo "make: tests failed on Python$$failed, see above" >&2; exit 1; }
+	@echo "== all tests passed on each Python found, in $$(( $$(date +%s) - $(STARTED) )) s"
 
 .PHONY: bench
 bench: $(VENV)/.stamp-package ## Compare with other servers (ARGS: see bench/README.md)
