@@ -1,4 +1,4 @@
-"""`preload_app`: a process of its own loads the application, the workers are forked from it and belong to the arbiter."""
+"""`preload_app`: a process of its own loads the application, and the workers are forked from it."""
 
 from __future__ import annotations
 

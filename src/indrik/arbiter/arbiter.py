@@ -14,7 +14,8 @@ import time
 from typing import Any, NoReturn
 
 from indrik import __version__
-from indrik.arbiter import handover
+from indrik.arbiter import handover, spew
+from indrik.arbiter.daemon import Daemon
 from indrik.arbiter.generation import Environment, Generation
 from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR
 from indrik.arbiter.pidfile import Pidfile
@@ -144,7 +145,6 @@ class Arbiter:
             check_config(self.cfg, self.log)
         self.current = Generation(1, self.cfg, self.log, self.LISTENERS)
         self.cfg.when_ready(self)
-        self.prepare(self.current)
 
     def init_signals(self) -> None:
         """Queue the signals that the table gives the master."""
@@ -166,8 +166,18 @@ class Arbiter:
 
     def run(self) -> NoReturn:
         """The master's life."""
+        daemon = None
+        if self.cfg.spew:
+            spew.install()
+        if self.cfg.daemon and not handover.predecessor():
+            daemon = Daemon(self.cfg.enable_stdio_inheritance)
+            daemon.leave()
         try:
             self.start()
+            if daemon is not None:
+                daemon.detach()
+            # Last, because it forks: the children must have nothing of the terminal.
+            self.prepare(self.current)
         except IndrikError as error:
             self.log.error("Cannot start: %s", error)
             self._close_up()

@@ -184,6 +184,11 @@ class Preloaders:
         """Start one for `generation` if it wants one."""
         if not generation.cfg.preload_app:
             return
+        if generation.cfg.reload:
+            self._server.log.warning(
+                "preload_app is left out: with reload, every worker loads the application itself"
+            )
+            return
         if not become_subreaper():
             self._server.log.warning(
                 "preload_app needs Linux: here every worker loads the application itself"

@@ -24,6 +24,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ from indrik.scoreboard import Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.privileges import drop_privileges
+from indrik.workers.reloader import Reloader, find_engine
 
 _LEAVE_REQUESTS_ALONE = ("handle_exit", "handle_usr1", "handle_winch", "handle_ignored")
 
@@ -81,6 +83,8 @@ class Worker:
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
+        if cfg.reload:
+            find_engine(cfg.reload_engine)
 
     def notify(self) -> None:
         """Say that this worker is alive."""
@@ -154,8 +158,33 @@ class Worker:
         self.run()
 
     def load_wsgi(self) -> None:
-        """Load the application into `wsgi`. Whatever its import raises passes through."""
-        self.wsgi = self.app.wsgi()
+        """Load the application into `wsgi`. Whatever its import raises passes through, except with `reload`.
+
+        There the worker answers with 500 until a file changes: a mistake that was just saved does not stop
+        the server.
+        """
+        if not self.cfg.reload:
+            self.wsgi = self.app.wsgi()
+            return
+        # A byte-code file counts as current if second and size of the source are the same: too coarse for an
+        # editor.
+        sys.dont_write_bytecode = True
+        engine = find_engine(self.cfg.reload_engine)
+        self.reloader = Reloader(self.cfg.reload_extra_files, engine, self._note_change)
+        try:
+            self.wsgi = self.app.wsgi()
+        except Exception as error:
+            self.log.exception("The application cannot be loaded; the answer is 500 until a file changes")
+            self.reloader.also_watch(_files_of(error))
+            self.wsgi = _answer_500
+        # Before the worker says that it is ready: whoever changes a file after that must be noticed.
+        self.reloader.find_change()
+        self.reloader.start()
+
+    def _note_change(self, name: str) -> None:
+        """From the reloader's thread; the signal's handler runs in the main one."""
+        self.log.info("Worker reloading: %s modified", name)
+        os.kill(os.getpid(), signal.SIGQUIT)
 
     def report_ready(self) -> None:
         """Tell the arbiter that this worker serves from now on."""
@@ -236,3 +265,20 @@ class Worker:
         for listener in self.sockets:
             os.set_inheritable(listener.fileno(), False)
         self.log.close_on_exec()
+
+
+def _answer_500(environ: Any, start_response: Any) -> list[bytes]:
+    """In place of an application that cannot be loaded. The traceback is in the log, not on the wire."""
+    body = b"The application could not be loaded; the error log says why.\n"
+    start_response(
+        "500 Internal Server Error", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+    )
+    return [body]
+
+
+def _files_of(error: BaseException) -> set[str]:
+    """Files whose change may cure `error`: all in its traceback, and the one with wrong syntax."""
+    names = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+    if isinstance(error, SyntaxError) and error.filename:
+        names.add(error.filename)
+    return names

@@ -7,7 +7,6 @@ from indrik.config.resolved import Files
 from indrik.config.setting import Setting
 
 SECTION = "Debugging"
-RELOAD_LATER = "reloading on changed files comes in a later version"
 
 ROWS = (
     Setting(
@@ -16,8 +15,6 @@ ROWS = (
         flags=("--reload",),
         kind=Flag(),
         default=False,
-        supported=False,
-        reason=RELOAD_LATER,
         help="Replace workers when a file of the application changes. For development.",
     ),
     Setting(
@@ -27,9 +24,8 @@ ROWS = (
         kind=Choice(("auto", "poll", "inotify")),
         metavar="STRING",
         default="auto",
-        supported=False,
-        reason=RELOAD_LATER,
-        help="How `reload` learns of changes: by looking regularly, or from the kernel (inotify).",
+        help="How `reload` learns of changes: by looking regularly, or from the kernel (`inotify`, "
+        "with the package watchfiles). `auto` takes watchfiles where it is installed.",
     ),
     Setting(
         name="reload_extra_files",
@@ -38,8 +34,6 @@ ROWS = (
         kind=Files(),
         metavar="FILES",
         default=[],
-        supported=False,
-        reason=RELOAD_LATER,
         help="Further file, or pattern such as `templates/*.html`, for `reload` to watch; may be given "
         "repeatedly.",
     ),
@@ -49,8 +43,6 @@ ROWS = (
         flags=("--spew",),
         kind=Flag(),
         default=False,
-        supported=False,
-        reason="Python's own `trace` module does this",
         help="Print each line that the server executes.",
     ),
     Setting(

@@ -160,8 +160,6 @@ ROWS = (
         flags=("-R", "--enable-stdio-inheritance"),
         kind=Flag(),
         default=False,
-        supported=False,
-        reason="it only matters to `daemon`, which is not supported yet either",
         help="In the background, keep standard output and standard error where they were redirected to.",
     ),
     Setting(

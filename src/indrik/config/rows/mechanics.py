@@ -58,9 +58,8 @@ ROWS = (
         flags=("-D", "--daemon"),
         kind=Flag(),
         default=False,
-        supported=False,
-        reason="run it under systemd or another supervisor",
-        help="Leave the terminal and go on in the background.",
+        help="Leave the terminal and go on in the background. The command ends when the server has started, with "
+        "status 1 if it could not. Under systemd or another supervisor leave it off.",
     ),
     Setting(
         name="raw_env",
