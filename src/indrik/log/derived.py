@@ -40,7 +40,7 @@ Header names and names of variables are found in upper, lower or mixed case:
 |---|---|---|
 {families}
 
-Times run from the moment the head of the request was read.
+Times run from the moment the whole request, its body included, had arrived.
 
 ### Escaping
 
