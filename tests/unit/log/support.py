@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from indrik.config import Config
+from indrik.log import Logger
 
 TOOK = timedelta(microseconds=12034)
 
@@ -49,3 +51,24 @@ def config(**values: Any) -> Config:
     for name, value in values.items():
         cfg.set(name, value)
     return cfg
+
+
+STAMP = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\]"
+DATE = r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
+LINE = rf'127\.0\.0\.1 - - {DATE} "GET /notes\?page=2 HTTP/1\.1" 200 13 "-" "curl/8\.5\.0"'
+
+
+def access(log: Logger, **changes: Any) -> None:
+    log.access(Response(), Request(), environ(**changes), TOOK)
+
+
+class Paths:
+    def __init__(self, directory: Path) -> None:
+        self.error = directory / "error.log"
+        self.access = directory / "access.log"
+
+    def logger(self, kind: type[Logger] = Logger, **settings: Any) -> Logger:
+        return kind(config(**{"errorlog": str(self.error), "accesslog": str(self.access)} | settings))
+
+    def lines(self) -> list[str]:
+        return self.access.read_text().splitlines()
