@@ -42,6 +42,10 @@ from typing import Any, NamedTuple
 
 import cython
 
+if cython.compiled:
+    from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize
+    from cython.cimports.libc.string import memcpy
+
 SLOT_BYTES = 1024
 TEXT_AT = 256
 TEXT_BYTES = 160
@@ -169,18 +173,21 @@ class Slot:
         """Worker only. Say that the worker is alive."""
         self._f[_HEARTBEAT] = now
 
-    def begin(self, request_line: bytes, now: cython.double) -> None:
-        """Worker only. A request goes into the application; the first TEXT_BYTES of its line are kept."""
-        length: cython.Py_ssize_t = len(request_line)
-        if length > 160:
-            length = 160
+    def begin(self, request_line: str, now: cython.double) -> None:
+        """Worker only. A request goes into the application; the first TEXT_BYTES of its line are kept.
+
+        `request_line` is ASCII, as RFC 9112 section 3 has it; anything else is replaced.
+        """
+        length: cython.Py_ssize_t
         if cython.compiled:
-            source: cython.p_uchar = request_line
-            index: cython.Py_ssize_t
-            for index in range(length):
-                self._b[256 + index] = source[index]  # type: ignore[index]
+            source: cython.p_const_char = PyUnicode_AsUTF8AndSize(request_line, cython.address(length))
+            if length > 160:
+                length = 160
+            memcpy(self._b + 256, source, length)
         else:
-            self._b[256 : 256 + length] = request_line[:length]  # type: ignore[index]
+            text = request_line[:TEXT_BYTES].encode("ascii", "replace")
+            length = len(text)
+            self._b[256 : 256 + length] = text  # type: ignore[index]
         self._q[_TEXT_LENGTH] = length
         self._f[_REQUEST_AT] = now
         self._f[_HEARTBEAT] = now

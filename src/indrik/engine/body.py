@@ -14,6 +14,22 @@ from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.refusals import ContentTooLarge
 
 
+class _NoBody(io.BytesIO):
+    """The body of every request without one. One serves all, so nobody can close it or write to it."""
+
+    def close(self) -> None:
+        pass
+
+    def writable(self) -> bool:
+        return False
+
+    def write(self, data: object, /) -> int:
+        raise io.UnsupportedOperation("a request body cannot be written to")
+
+
+NO_BODY: BinaryIO = _NoBody()
+
+
 class RequestBody:
     """Collects one body.
 

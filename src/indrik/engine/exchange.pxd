@@ -1,5 +1,3 @@
-cimport cython
-
 from indrik.engine.timers cimport Timer
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.request cimport Request
@@ -17,7 +15,6 @@ cdef class Channel(Timer):
     cpdef finish(self, bint keep_alive)
     cpdef close(self)
 
-@cython.freelist(32)
 cdef class Exchange:
     cdef readonly Request request
     cdef readonly Channel channel

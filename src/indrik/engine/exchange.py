@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 import cython
 
+from indrik.engine.body import NO_BODY
 from indrik.engine.output import FileSegment
 from indrik.engine.timers import Timer
 from indrik.engine.transport import monotonic
@@ -74,6 +74,8 @@ class Channel(Timer):
         raise NotImplementedError
 
 
+@cython.freelist(32)
+@cython.cclass
 class Exchange:
     """A complete request and its unfinished response.
 
@@ -118,10 +120,7 @@ class Exchange:
 
     def open_body(self) -> object:
         """The complete request body as a binary file at its start."""
-        body = self._body
-        if body is None:
-            self._body = body = BytesIO()
-        return body
+        return NO_BODY if self._body is None else self._body
 
     def close_body(self) -> None:
         """Gives the body's storage back."""

@@ -9,11 +9,12 @@ from urllib.parse import unquote_to_bytes
 
 import cython
 
+from indrik.engine.body import NO_BODY
 from indrik.engine.exchange import Exchange
 from indrik.errors import ConfigError
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.net.listeners import Listener
-from indrik.protocol.fields import FieldName
+from indrik.protocol.fields import FieldName, mark_scheme
 from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
 
@@ -42,6 +43,8 @@ class EnvironBuilder:
         self._schemes = [
             ("HTTP_" + name.upper().replace("-", "_"), value) for name, value in settings.secure_scheme_headers.items()
         ]
+        for name in settings.secure_scheme_headers:
+            mark_scheme(name)
         self._script_name = settings.script_name
 
     def _template(self, listener: Listener) -> dict[str, Any]:
@@ -59,13 +62,14 @@ class EnvironBuilder:
             "SERVER_SOFTWARE": settings.software,
             "SCRIPT_NAME": "",
             "REMOTE_ADDR": "",
-            # What every request sets: a copy of a dictionary that has the keys has the room for them too.
-            "REQUEST_METHOD": "",
+            # What is set anew: a copy of a dictionary that has the keys has the room for them too.
             "RAW_URI": "",
             "PATH_INFO": "",
+            "wsgi.input": NO_BODY,
+            # And what most requests have.
+            "REQUEST_METHOD": "GET",
             "QUERY_STRING": "",
-            "SERVER_PROTOCOL": "",
-            "wsgi.input": None,
+            "SERVER_PROTOCOL": "HTTP/1.1",
         }
         if not isinstance(listener.address, str):
             template["SERVER_NAME"] = listener.address[0]
@@ -96,16 +100,20 @@ class EnvironBuilder:
 
         if "%" in path:
             path = unquote_to_bytes(path).decode("latin-1")
-        environ["REQUEST_METHOD"] = request.method
         environ["RAW_URI"] = request.uri
         environ["PATH_INFO"] = path
-        environ["QUERY_STRING"] = request.query
-        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.minor_version >= 1 else "HTTP/1.0"
+        if request.method != "GET":
+            environ["REQUEST_METHOD"] = request.method
+        if request.query:
+            environ["QUERY_STRING"] = request.query
+        if request.minor_version == 0:
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         peer: tuple = exchange.channel.peer
         if peer is not None:
             environ["REMOTE_ADDR"] = peer[0]
             environ["REMOTE_PORT"] = exchange.channel.peer_port
-        environ["wsgi.input"] = exchange.open_body()
+        if request.content_length != 0:
+            environ["wsgi.input"] = exchange.open_body()
 
         expected = len(environ) + count
         for index in range(count):
@@ -115,7 +123,7 @@ class EnvironBuilder:
             self._join_repeated(environ, names, values)
         if self._script_name or "HTTP_SCRIPT_NAME" in environ:
             self._split_path(environ, path)
-        if request.is_trusted and self._schemes:
+        if request.has_scheme and request.is_trusted:
             self._set_scheme(environ)
         if peer is None:
             self._set_server(environ)

@@ -1,5 +1,3 @@
-cimport cython
-
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.protocol.request cimport Request
@@ -8,7 +6,6 @@ from indrik.protocol.response cimport ResponseHead, render
 cdef int _COPIED
 cdef long long _UNKNOWN
 
-@cython.freelist(32)
 cdef class Response:
     cdef readonly str status
     cdef readonly list headers

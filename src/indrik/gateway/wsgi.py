@@ -29,6 +29,8 @@ class _ClientGone(Exception):
     """The client left in the middle of a response; ends the iteration, never reaches the application."""
 
 
+@cython.freelist(32)
+@cython.cclass
 class Response:
     """start_response of one request, and the state of its response.
 

@@ -25,6 +25,7 @@ EXPECT = 5
 CONTENT_TYPE = 6
 COOKIE = 7
 UNDERSCORE = 8
+SCHEME = 9
 
 _MEANINGS = {
     "HOST": HOST,
@@ -86,6 +87,21 @@ def field_name(text: str) -> FieldName:
         if len(chain) < _LONGEST_CHAIN:
             chain.append((spelling, record))
     return record
+
+
+def mark_scheme(name: str) -> None:
+    """Makes the parser note requests that have the field `name`, by which a proxy tells its client's scheme."""
+    upper = name.upper()
+    if _MEANINGS.get(upper, SCHEME) == SCHEME:
+        _MEANINGS[upper] = SCHEME
+        for spelling in [known for known in _known if known.upper() == upper.encode("latin-1")]:
+            _forget(spelling)
+
+
+def _forget(spelling: bytes) -> None:
+    del _known[spelling]
+    number = _slot(spelling, 0, len(spelling))
+    _table[number] = [entry for entry in _table[number] or () if entry[0] != spelling] or None
 
 
 def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:

@@ -14,6 +14,7 @@ cdef int CONTENT_TYPE
 cdef int EXPECT
 cdef int HOST
 cdef int ORDINARY
+cdef int SCHEME
 cdef int TRANSFER_ENCODING
 cdef int UNDERSCORE
 
@@ -31,7 +32,7 @@ cdef class HeadParser:
     cdef bint _any_method
     cdef bint _any_version
     cdef bint _casefold
-    cdef set _hosts
+    cdef str _last_host
     cpdef check_incomplete(self, bytes data)
     cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
     cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -17,6 +17,7 @@ from indrik.protocol.fields import (
     EXPECT,
     HOST,
     ORDINARY,
+    SCHEME,
     TRANSFER_ENCODING,
     UNDERSCORE,
     FieldName,
@@ -54,9 +55,6 @@ _HOST = re.compile(
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*)://([^/?#]*)")
 
-#: Validated Host values kept: a site has few names, a stranger many.
-_HOSTS_KEPT = 256
-
 
 class HeadParser:
     """Parses heads under one set of limits. Holds no state of a connection, so one serves all of a worker's."""
@@ -74,7 +72,7 @@ class HeadParser:
         self._any_version = limits.permit_unconventional_version
         self._casefold = limits.casefold_method
         self._common_methods = _COMMON_METHODS
-        self._hosts: set[str] = set()
+        self._last_host = ""
         self.head_limit = limits.head
 
     def check_incomplete(self, data: bytes) -> None:
@@ -128,6 +126,7 @@ class HeadParser:
         request: Request = Request.__new__(Request)
         self._request_line(request, cut(text, 0, eol))
         request.is_trusted = is_trusted
+        request.has_scheme = False
 
         at = eol + 2
         while True:
@@ -175,6 +174,8 @@ class HeadParser:
                     expect = value if expect is None else f"{expect},{value}"
                 elif meaning == CONTENT_TYPE:
                     types += 1
+                elif meaning == SCHEME:
+                    request.has_scheme = True
                 elif meaning == UNDERSCORE and not self._maps_underscore(record[0], is_trusted):
                     dropped += 1
                     continue
@@ -187,7 +188,7 @@ class HeadParser:
             raise InvalidField("Content-Type was sent more than once")
         if hosts != 1 and (hosts or request.minor_version >= 1):
             raise InvalidHost("Host was sent more than once" if hosts else "Host is missing")
-        if hosts and host not in self._hosts:
+        if hosts and host != self._last_host:
             self._check_host(host)
         request.host = host
         request.names = names
@@ -239,9 +240,12 @@ class HeadParser:
             if last == space:
                 raise InvalidRequestLine(f"{line[:120]!r} is not METHOD SP target SP version")
             request.minor_version = self._version(line[last + 1 :])
-        method = cut(line, 0, space) if space > 0 else ""
-        if method != "GET" and method not in self._common_methods:
-            method = self._method(method)
+        if space == 3 and line.startswith("GET"):
+            method = "GET"
+        else:
+            method = cut(line, 0, space) if space > 0 else ""
+            if method not in self._common_methods:
+                method = self._method(method)
         uri = cut(line, space + 1, last)
         if not is_target(uri):
             raise InvalidTarget(f"request target {uri[:120]!r}")
@@ -330,7 +334,7 @@ class HeadParser:
             raise FieldsTooLarge("a header field is too large")
 
     def _check_host(self, host: str) -> None:
+        # Most requests are for the host of the one before.
         if not _HOST.fullmatch(host):
             raise InvalidHost(f"Host {host[:120]!r}")
-        if len(self._hosts) < _HOSTS_KEPT:
-            self._hosts.add(host)
+        self._last_host = host

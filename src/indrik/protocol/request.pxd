@@ -1,6 +1,3 @@
-cimport cython
-
-@cython.freelist(32)
 cdef class Request:
     cdef public str method
     cdef public str uri
@@ -15,3 +12,4 @@ cdef class Request:
     cdef public bint keep_alive
     cdef public bint expects_continue
     cdef public bint is_trusted
+    cdef public bint has_scheme

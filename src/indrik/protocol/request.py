@@ -5,10 +5,15 @@ The attributes carry the names that hooks and loggers know from Gunicorn's reque
 
 from __future__ import annotations
 
+import cython
+
 from indrik.protocol.fields import FieldName
 from indrik.protocol.framing import CHUNKED
 
 
+@cython.freelist(32)
+@cython.no_gc
+@cython.cclass
 class Request:
     """One request head. Made by the parser, read by anybody, changed by nobody but the parser.
 
@@ -17,6 +22,7 @@ class Request:
     minor_version: 1 for HTTP/1.1, 0 for HTTP/1.0.
     names, values: the header fields in their order; `names` are `FieldName` records.
     content_length: bytes, 0 without a body, `framing.CHUNKED` for a chunked one.
+    is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the scheme.
     line: the request line, for the scoreboard and the log.
     """
 
@@ -33,6 +39,7 @@ class Request:
     keep_alive: bool
     expects_continue: bool
     is_trusted: bool
+    has_scheme: bool
 
     @property
     def version(self) -> tuple[int, int]:

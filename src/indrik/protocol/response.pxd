@@ -1,4 +1,3 @@
-cimport cython
 from indrik.protocol.octets cimport digits, is_plain
 
 cdef dict _names
@@ -9,7 +8,6 @@ cdef int _CONNECTION
 cdef int _DATE
 cdef int _SERVER
 
-@cython.freelist(32)
 cdef class ResponseHead:
     cdef readonly bytes data
     cdef readonly bint has_body

@@ -50,6 +50,9 @@ class InvalidResponse(IndrikError):
     """The application gave something that may not be sent; the message names the rule."""
 
 
+@cython.freelist(32)
+@cython.no_gc
+@cython.cclass
 class ResponseHead:
     """A rendered head and how the body behind it is framed.
 
