@@ -121,6 +121,8 @@ class EnvironBuilder:
             environ[record[1]] = values[index]
         if len(environ) != expected:
             self._join_repeated(environ, names, values)
+        if request.is_chunked:
+            self._set_length(environ)
         if self._script_name or "HTTP_SCRIPT_NAME" in environ:
             self._split_path(environ, path)
         if request.has_scheme and request.is_trusted:
@@ -140,6 +142,13 @@ class EnvironBuilder:
             else:
                 joined[key] = known + ("; " if key == "HTTP_COOKIE" else ",") + value
         environ.update(joined)
+
+    def _set_length(self, environ: dict[str, Any]) -> None:
+        """A chunked body is whole here, so it has a length like any other (RFC 9112 section 7.1.3)."""
+        body = environ["wsgi.input"]
+        environ["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
+        body.seek(0)
+        del environ["HTTP_TRANSFER_ENCODING"]
 
     def _split_path(self, environ: dict[str, Any], path: str) -> None:
         # The parser lets the field through for trusted proxies only.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-from types import TracebackType
 from typing import Any
 
 import cython
@@ -21,9 +20,6 @@ _COPIED = 4096
 
 #: A body whose length is not known before its end.
 _UNKNOWN = -1
-
-_ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
-
 
 class _ClientGone(Exception):
     """The client left in the middle of a response; ends the iteration, never reaches the application."""
@@ -62,7 +58,7 @@ class Response:
         """Whether the head has been sent, so that the status cannot be changed any more."""
         return self._head is not None
 
-    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> Any:
+    def __call__(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
         """PEP 3333's start_response. Raises `InvalidResponse` when the rules are broken."""
         if exc_info is not None:
             try:
@@ -80,7 +76,7 @@ class Response:
         self.headers = headers
         return self.write
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Any) -> None:
         """PEP 3333's write(): sends `data` now."""
         self._check(data)
         if data:
@@ -168,7 +164,11 @@ class Response:
 
     def _send_iterable(self, result: object) -> None:
         exchange = self._exchange
-        for item in result:
+        if not hasattr(result, "__iter__") and not hasattr(result, "__getitem__"):
+            raise InvalidResponse(
+                f"PEP 3333: the application must return an iterable of bytes, not {type(result).__name__}"
+            )
+        for item in result:  # type: ignore[attr-defined]
             self._check(item)
             if item:
                 self._write(item, _UNKNOWN)
@@ -283,18 +283,19 @@ class WSGIGateway(Handler):
                         close()
         except RequestRefused as refusal:
             exchange.refuse(refusal)
+            return
         except _ClientGone:
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
         except Exception as error:
             self._failed(exchange, response, error)
         if exchange.request.content_length:
             exchange.close_body()
-        if self._after is not None:
-            self._after(exchange.request, environ, response)
         if self._logs_access:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )
+        if self._after is not None:
+            self._after(exchange.request, environ, response)
 
     def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
         self._slot.count_error()

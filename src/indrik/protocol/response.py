@@ -7,6 +7,7 @@ What the application gives is validated here, so nothing it passes on can split 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import cython
 
@@ -72,7 +73,7 @@ class ResponseHead:
     dropped: list[str] | None
 
 
-def _status(status: str) -> tuple[str, int]:
+def _status(status: Any) -> tuple[str, int]:
     if not isinstance(status, str):
         raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
     found = _STATUS.fullmatch(status)
@@ -84,14 +85,14 @@ def _status(status: str) -> tuple[str, int]:
             raise InvalidResponse(f"PEP 3333: the status {status[:80]!r} is not a 3-digit code, a space and a reason")
     code = int(status[:3])
     if code < 200:
-        raise InvalidResponse(f"the status {status!r} is interim; a final response is needed")
+        raise InvalidResponse(f"RFC 9110 section 15.2: the status {status!r} is interim, a final one is needed")
     known = (f"HTTP/1.1 {status}", code)
     if len(_statuses) < _KEPT:
         _statuses[status] = known
     return known
 
 
-def _name(name: str) -> tuple[str, int]:
+def _name(name: Any) -> tuple[str, int]:
     if not isinstance(name, str):
         raise InvalidResponse(f"PEP 3333: a header name must be a str, not {type(name).__name__}")
     if not is_token(name):
@@ -100,6 +101,13 @@ def _name(name: str) -> tuple[str, int]:
     if len(_names) < _KEPT:
         _names[name] = known
     return known
+
+
+def _pair(pair: Any) -> tuple[Any, Any]:
+    """Lists and subclasses of tuple are no tuples to PEP 3333, but harmless and in use."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise InvalidResponse(f"PEP 3333: a response header must be a tuple (name, value), not {repr(pair)[:80]}")
+    return (pair[0], pair[1])
 
 
 def _check_value(name: str, value: object) -> None:
@@ -146,6 +154,8 @@ def render(
     parts.append(known[0])
     code = known[1]
     for pair in headers:
+        if type(pair) is not tuple or len(pair) != 2:
+            pair = _pair(pair)
         name, value = pair
         known = _names.get(name)
         if known is None:

@@ -14,9 +14,9 @@ from indrik.engine.settings import EngineSettings
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
-from indrik.log import RefusalLog
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
+from indrik.workers.refusals import RefusalReporter
 
 #: Trust decisions kept, one a client address.
 _PEERS_KEPT = 4096
@@ -31,14 +31,14 @@ class SyncWorker(Worker):
 
     def run(self) -> None:
         slot = self.slot or Scoreboard(1).slots[0]
-        refusals = RefusalLog(self.log)
+        refusals = RefusalReporter(self.log)
         gateway = self._gateway(slot)
         engine = Engine(
             EngineSettings.from_config(self.cfg),
             gateway,
             slot,
             _Trust(self.cfg),
-            lambda kind, peer, detail, status: refusals.refused(kind, peer, f"{detail}: {status}" if status else detail),
+            refusals,
         )
         self._engine = engine
         engine.watch(self.wakeup_fd, self._on_signal)
