@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 
 from indrik.errors import ConfigError
 
@@ -24,14 +23,14 @@ class Pidfile:
                 f"pid file {self.path}: a server with pid {holder} is running; stop it or name another file"
             )
         self.pid = pid
-        folder = os.path.dirname(self.path) or "."
+        # Written aside and renamed: nobody reads half a number. The name is this process's own.
+        aside = f"{self.path}.{os.getpid()}.new"
         try:
-            # Written aside and renamed: nobody reads half a number.
-            handle, name = tempfile.mkstemp(dir=folder, prefix=os.path.basename(self.path) + ".")
+            handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
             with open(handle, "w", encoding="ascii") as file:
                 file.write(f"{pid}\n")
                 os.fchmod(file.fileno(), 0o644)
-            os.rename(name, self.path)
+            os.rename(aside, self.path)
         except OSError as error:
             raise ConfigError(f"pid file {self.path}: cannot be written: {error.strerror}") from error
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 #: Seconds that the first worker of a new generation must live, ready, before old ones are replaced: long
 #: enough to see one that dies as soon as it serves.
@@ -38,8 +38,7 @@ QUICK_TIMEOUT = 3.0
 STABLE_AFTER = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One living worker as the arbiter sees it. Points in time are of the monotonic clock; None: has not
     happened.
     """
@@ -64,8 +63,7 @@ class Seen:
         return self.leaving_at is None and self.aborted_at is None and self.killed_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Seconds; 0 switches a limit off, except `graceful_timeout`."""
 
     timeout: float
@@ -76,8 +74,7 @@ class Limits:
     pardoned_at: float = -math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(NamedTuple):
     """What is wanted. `candidate` is a generation on trial, `rolling` says that it has passed and replaces
     the others.
     """
@@ -94,7 +91,7 @@ class Goal:
     strict_seats: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Spawn:
     """Start a worker."""
 
@@ -102,21 +99,21 @@ class Spawn:
     seat: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Retire:
     """Tell a worker to leave gracefully."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Inspect:
     """Ask a silent worker for its stacks, before it is aborted."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Abort:
     """End a worker that is silent (`seconds` without a sign of life, or without becoming ready when
     `booting`).
@@ -127,19 +124,19 @@ class Abort:
     booting: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Kill:
     """End a worker that did not go."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Confirm:
     """The generation on trial has proved itself: let it replace the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Complete:
     """Every worker is of the new generation."""
 
@@ -147,8 +144,7 @@ class Complete:
 Action: TypeAlias = Spawn | Retire | Inspect | Abort | Kill | Confirm | Complete
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Actions in the order in which to do them, and the time at which to look again if nothing happens
     before.
     """
@@ -157,7 +153,7 @@ class Plan:
     wake_at: float = math.inf
 
 
-@dataclass(slots=True)
+@dataclass
 class _Draft:
     now: float
     actions: list[Action] = field(default_factory=list)

@@ -8,7 +8,6 @@ do.
 from __future__ import annotations
 
 import os
-import tempfile
 
 #: faulthandler writes at most 100 frames for each of 100 threads.
 MOST_BYTES = 512 * 1024
@@ -18,6 +17,8 @@ def open_stacks() -> int:
     """A new, empty file's descriptor, not inherited by programs that the worker starts."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("indrik-stacks", os.MFD_CLOEXEC)
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -34,7 +34,7 @@ from indrik.scoreboard import Event, Order
 from indrik.signals import STACKS_SIGNAL
 
 #: Workers, those being replaced and those on trial included. A slot that is never used costs no memory.
-MOST_WORKERS = 4096
+MOST_WORKERS = 1024
 
 _STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
