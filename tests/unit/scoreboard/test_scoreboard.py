@@ -1,0 +1,144 @@
+"""The scoreboard: one writer a slot, readers anywhere, nothing forgotten when a worker goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indrik.scoreboard import (
+    LATENCY_BUCKETS,
+    NO_TOTALS,
+    SLOT_BYTES,
+    TEXT_BYTES,
+    Event,
+    Order,
+    Recycle,
+    Scoreboard,
+    Slot,
+    State,
+)
+
+
+@pytest.fixture
+def board() -> Scoreboard:
+    return Scoreboard(3)
+
+
+def test_slot_of_a_new_worker(board: Scoreboard) -> None:
+    slot = board.take(2, 7, 100.0)
+    assert (slot.number, slot.generation, slot.age, slot.pid) == (0, 2, 7, 0)
+    assert (slot.started_at, slot.heartbeat, slot.ready_at) == (100.0, 100.0, 0.0)
+    assert (slot.state, slot.order, slot.wants_replacement) == (State.STARTING, Order.NONE, Recycle.NO)
+    assert slot.totals() == NO_TOTALS
+
+
+def test_lowest_number_first(board: Scoreboard) -> None:
+    slots = [board.take(1, age, 0.0) for age in (1, 2, 3)]
+    assert [slot.number for slot in slots] == [0, 1, 2]
+    with pytest.raises(IndexError, match="all 3 slots of the scoreboard are taken"):
+        board.take(1, 4, 0.0)
+    board.release(slots[2])
+    board.release(slots[0])
+    assert [board.take(1, age, 0.0).number for age in (5, 6)] == [0, 2]
+
+
+def test_a_request(board: Scoreboard) -> None:
+    slot = board.take(1, 1, 0.0)
+    slot.state = State.IDLE
+    slot.begin("GET /a HTTP/1.1", 10.0)
+    assert (slot.state, slot.in_progress, slot.request_at, slot.heartbeat) == (State.BUSY, 1, 10.0, 10.0)
+    assert slot.request_text == "GET /a HTTP/1.1"
+    slot.begin("GET /b HTTP/1.1", 11.0)
+    slot.end(12.0)
+    assert (slot.state, slot.in_progress, slot.heartbeat) == (State.BUSY, 1, 12.0)
+    slot.end(13.0)
+    assert (slot.state, slot.in_progress) == (State.IDLE, 0)
+    assert slot.totals().requests == 2
+    assert sum(slot.totals().latency) == 2
+
+
+def test_draining_stays_draining(board: Scoreboard) -> None:
+    slot = board.take(1, 1, 0.0)
+    slot.state = State.DRAINING
+    slot.begin("GET / HTTP/1.1", 1.0)
+    slot.end(2.0)
+    assert slot.state == State.DRAINING
+
+
+def test_long_and_strange_request_lines_are_cut_and_made_printable(board: Scoreboard) -> None:
+    slot, neighbour = board.take(1, 1, 0.0), board.take(1, 2, 0.0)
+    slot.begin("A" * 5000, 1.0)
+    assert slot.request_text == "A" * TEXT_BYTES
+    assert neighbour.request_text == ""
+    slot.begin("GET /\x1b[31m HTTP/1.1", 1.0)
+    assert slot.request_text == "GET /\\x1b[31m HTTP/1.1"
+
+
+def test_totals_outlive_the_worker(board: Scoreboard) -> None:
+    first, second = board.take(1, 1, 0.0), board.take(1, 2, 0.0)
+    for slot in (first, second):
+        slot.begin("GET / HTTP/1.1", 0.0)
+        slot.end(0.5)
+        slot.count_accepted()
+        slot.waited(0.001)
+    second.count_refused()
+    second.count_error()
+    before = board.total()
+    assert (before.requests, before.accepted, before.refused, before.errors) == (2, 2, 1, 1)
+    board.release(first)
+    assert board.total() == before
+    again = board.take(1, 3, 0.0)
+    assert again.totals() == NO_TOTALS
+    assert board.total() == before
+
+
+@given(st.floats(0, 1e9, allow_nan=False))
+def test_bucket_of_a_duration(seconds: float) -> None:
+    slot = Scoreboard(1).take(1, 1, 0.0)
+    slot.waited(seconds)
+    (found,) = (index for index, count in enumerate(slot.totals().queue_wait) if count)
+    micros = seconds * 1e6
+    assert found == 0 if micros < 1 else micros >= 2.0 ** (found - 1)
+    assert found == LATENCY_BUCKETS - 1 or micros < 2.0**found
+
+
+def test_events(board: Scoreboard) -> None:
+    board.note(Event.SPAWNED)
+    board.note(Event.SPAWNED)
+    board.note(Event.RELOAD_ABANDONED)
+    assert [board.count(event) for event in Event] == [2, 0, 0, 0, 0, 0, 1]
+    # The record lies behind the slots, not in one of them.
+    assert all(slot.pid == 0 for slot in board.slots)
+
+
+def test_slot_must_lie_inside() -> None:
+    memory = bytearray(2 * SLOT_BYTES)
+    Slot(memory, 1)
+    for number in (-1, 2, 10**9):
+        with pytest.raises(IndexError):
+            Slot(memory, number)
+
+
+def test_other_processes_see_it() -> None:
+    script = """
+import os, time
+from indrik.scoreboard import Scoreboard, State
+board = Scoreboard(2)
+slot = board.take(1, 1, time.monotonic())
+pid = os.fork()
+if pid == 0:
+    slot.pid = os.getpid()
+    slot.state = State.IDLE
+    slot.begin("GET /child HTTP/1.1", 5.0)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+assert (slot.pid, slot.state) == (pid, State.BUSY)
+assert (slot.request_text, slot.request_at) == ("GET /child HTTP/1.1", 5.0)
+assert board.slots[1].pid == 0
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env=os.environ)
