@@ -148,6 +148,13 @@ class Slot:
     `number` never changes; the mapping lives as long as any of its slots.
     """
 
+    number: int
+    # Compiled, pointers into the mapping (scoreboard.pxd); uncompiled, views of it as "d", "Q" and "B".
+    _f: Any
+    _q: Any
+    _b: Any
+    _owner: Any
+
     def __init__(self, buffer: Any, number: int) -> None:
         """`buffer` is the whole mapping, writable. Raises IndexError if slot `number` is not inside it."""
         view = memoryview(buffer).cast("B")
@@ -160,12 +167,12 @@ class Slot:
         if cython.compiled:
             # The check above is the proof for every index below: all are constants (plus a bucket <
             # LATENCY_BUCKETS) below _WORDS, and text is cut to TEXT_BYTES.
-            octets: cython.uchar[::1] = part  # type: ignore[type-arg, valid-type, assignment]
-            self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))  # type: ignore[index]
+            octets: cython.uchar[::1] = part  # type: ignore[type-arg, valid-type]
+            self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))
             self._f = cython.cast(cython.p_double, self._b)
             self._q = cython.cast(cython.p_ulonglong, self._b)
         else:
-            self._b = part  # type: ignore[assignment]
+            self._b = part
             self._f = part.cast("d")
             self._q = part.cast("Q")
 
@@ -187,7 +194,7 @@ class Slot:
         else:
             text = request_line[:TEXT_BYTES].encode("ascii", "replace")
             length = len(text)
-            self._b[256 : 256 + length] = text  # type: ignore[index]
+            self._b[256 : 256 + length] = text
         self._q[_TEXT_LENGTH] = length
         self._f[_REQUEST_AT] = now
         self._f[_HEARTBEAT] = now

@@ -25,6 +25,7 @@ Py_ssize_t: TypeAlias = builtins.int
 Py_UCS4: TypeAlias = builtins.str
 double: TypeAlias = builtins.float
 p_char: TypeAlias = builtins.bytes
+p_const_char: TypeAlias = builtins.bytes
 p_uchar: TypeAlias = builtins.bytes
 p_void: TypeAlias = Any
 p_double: TypeAlias = Any

@@ -1,8 +1,11 @@
 """Connections, buffers, timers and the loop: the one engine under every worker kind.
 
-The engine owns listeners and connections, reads and parses without ever waiting for a client, and hands each complete
-request to the worker kind's handler as an `Exchange`. Only worker kinds create an `Engine`; gateways see exchanges.
-Start reading in `connection`, the state machine of one client; `loop` drives it; `output` and `body` are its buffers.
+The engine owns listeners and connections, reads and parses without ever waiting for a client, and hands each
+complete request to the worker kind's handler as an `Exchange`. Only worker kinds create an `Engine`;
+gateways see exchanges. Start reading in `connection`, the state machine of one client; `loop` drives it;
+`output` and `body` are its buffers.
 """
+
+from __future__ import annotations
 
 from indrik.engine.transport import COMPILED as COMPILED

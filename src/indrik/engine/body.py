@@ -1,7 +1,7 @@
 """A request body on its way in: in memory up to a bound, then in a temporary file.
 
-WSGI reads its input synchronously, so the whole body is here before the application is called and no client, however
-slow, holds a worker.
+WSGI reads its input synchronously, so the whole body is here before the application is called and no client,
+however slow, holds a worker.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ class RequestBody:
     __slots__ = ("_decoder", "_directory", "_file", "_left", "_limit", "_memory", "_parts", "received")
 
     def __init__(
-        self, length: int | None, decoder: ChunkedDecoder | None, memory: int, limit: int, directory: str | None
+        self,
+        length: int | None,
+        decoder: ChunkedDecoder | None,
+        memory: int,
+        limit: int,
+        directory: str | None,
     ) -> None:
         self._left = length
         self._decoder = decoder
@@ -62,7 +67,8 @@ class RequestBody:
     def feed(self, data: bytes) -> bytes:
         """Takes what belongs to the body and returns what stands behind it.
 
-        Raises `InvalidChunk`, `FieldsTooLarge` or `ContentTooLarge`; `OSError` if the temporary file cannot be written.
+        Raises `InvalidChunk`, `FieldsTooLarge` or `ContentTooLarge`; `OSError` if the temporary file cannot
+        be written.
         """
         if self._decoder is not None:
             pieces, rest = self._decoder.feed(data)

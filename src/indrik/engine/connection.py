@@ -1,7 +1,7 @@
 """One client: its socket, what it sent, what it is sent, and what it is being waited for.
 
-The state machine of HTTP/1.1 on the server's side. It never waits; it is told by the loop that the socket became
-readable or writable, or that a deadline passed.
+The state machine of HTTP/1.1 on the server's side. It never waits; it is told by the loop that the socket
+became readable or writable, or that a deadline passed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
 from indrik.engine.exchange import Channel, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
-from indrik.engine.timers import Timer, TimerQueue, disarm
+from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
@@ -30,13 +30,13 @@ from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from indrik.net.listeners import Listener
 
 
 class State(enum.IntEnum):
-    """What happens on a connection now. Exactly one owner at a time: the exchange in EXCHANGE, else the loop."""
+    """What happens on a connection now. Exactly one owner at a time: the exchange in EXCHANGE, else the
+    loop.
+    """
 
     HEAD = 0  # idle, or a request head is arriving
     BODY = 1  # the body of `request` is arriving
@@ -57,8 +57,8 @@ _CLOSED = 5
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
 
-#: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection and the
-#: client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
+#: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
+#: and the client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
 _LINGER_BYTES = 1 << 20
 
 #: What a broken connection raises; anything else is an error of ours or of the file system.
@@ -159,7 +159,9 @@ class Connection(Channel):
             self.on_readable()
 
     def resume(self) -> None:
-        """Goes on with what is already here: requests behind the one just answered, input and output left for later."""
+        """Goes on with what is already here: requests behind the one just answered, input and output left
+        for later.
+        """
         if self.state == _CLOSED:
             return
         if self._output:
@@ -184,7 +186,8 @@ class Connection(Channel):
             self._note_refusal("write-timeout", "the client stopped reading its response")
             self.close()
         elif self.state == _EXCHANGE:
-            # That wait ended when the request was whole; it was left armed because most requests are answered first.
+            # That wait ended when the request was whole; it was left armed because most requests are
+            # answered first.
             return
         elif queue is timers.head:
             self.refuse(RequestTimedOut("the request head did not arrive in time"))
@@ -287,10 +290,12 @@ class Connection(Channel):
             self.send(CONTINUE)
 
     def _feed_body(self, data: bytes) -> None:
-        body: RequestBody = self._body
+        body = self._body
+        request = self._request
+        assert body is not None
+        assert request is not None
         self._input = body.feed(data)
         if body.is_complete:
-            request = self._request
             self._body = None
             self._hand_over(request, body.open())
         else:
@@ -364,24 +369,26 @@ class Connection(Channel):
         if self.state == _CLOSED:
             segment.close()
             return
-        if self._output is None:
-            self._output = self._new_output()
-        was_empty = not self._output
-        self._output.push_file(segment)
-        if was_empty and self._output:
+        output = self._output
+        if output is None:
+            self._output = output = self._new_output()
+        was_empty = not output
+        output.push_file(segment)
+        if was_empty and output:
             self._watch_writable()
             self._flush()
 
-    def _new_output(self) -> object:
+    def _new_output(self) -> OutputQueue:
         settings = self._context.settings
         return OutputQueue(settings.output_buffer, settings.temporary_directory)
 
     def _queue(self, data: bytes) -> None:
-        if self._output is None:
-            self._output = self._new_output()
-        was_empty = not self._output
+        output = self._output
+        if output is None:
+            self._output = output = self._new_output()
+        was_empty = not output
         try:
-            self._output.push(data)
+            output.push(data)
         except OSError as error:
             self._note_refusal("spool", f"cannot write the temporary file of a response: {error}")
             self.close()
@@ -391,14 +398,16 @@ class Connection(Channel):
             self._arm(self._context.timers.write)
 
     def _flush(self) -> None:
+        output = self._output
+        assert output is not None
         try:
-            may_take_more: cython.bint = self._output.flush(self.fd)
+            may_take_more: cython.bint = output.flush(self.fd)
         except OSError as error:
             if error.errno not in _DISCONNECTS:
                 self._note_refusal("send", f"cannot send a response: {error}")
             self.close()
             return
-        if self._output:
+        if output:
             self._arm(self._context.timers.write)
             if may_take_more:
                 self._run_again()
@@ -410,7 +419,9 @@ class Connection(Channel):
             disarm(self)
 
     def wait_drained(self) -> None:
-        """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it stalls."""
+        """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it
+        stalls.
+        """
         timeout = self._context.settings.write_timeout
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)

@@ -1,4 +1,6 @@
-"""What the connections of one loop share: the settings, the clock, the deadlines, the poller, and whom they tell what."""
+"""What the connections of one loop share: the settings, the clock, the deadlines, the poller, and whom they
+tell what.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,15 @@ class RefusalSink(Protocol):
 class Context:
     """Shared by one `Engine` and its connections; engine thread only.
 
-    now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a client may
-    stay after a response. has_room: set by a connection that closes; the loop accepts again. again: connections with
-    more to do in the next turn. body_buffer: bytes of a body kept in memory. connections: by descriptor. served: requests handed over and ended.
+    now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
+    client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
+    again: connections with more to do in the next turn. body_buffer: bytes of a body kept in memory.
+    connections: by descriptor. served: requests handed over and ended.
     """
 
-    def __init__(self, settings: EngineSettings, handler: Handler, slot: Slot, on_refusal: RefusalSink) -> None:
+    def __init__(
+        self, settings: EngineSettings, handler: Handler, slot: Slot, on_refusal: RefusalSink
+    ) -> None:
         self.settings = settings
         self.parser = HeadParser(settings.limits)
         self.timers = Timers(

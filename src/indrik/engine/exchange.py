@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cython
 
@@ -22,8 +22,9 @@ class Channel(Timer):
 
     A timer, because the server waits for one thing of each client at a time.
 
-    peer: the client's (address, port), None on a unix socket; peer_port: the port as text. listener: the `Listener`
-    that the client connected to. is_closed: whether the client is gone; what is sent then is dropped.
+    peer: the client's (address, port), None on a unix socket; peer_port: the port as text. listener: the
+    `Listener` that the client connected to. is_closed: whether the client is gone; what is sent then is
+    dropped.
     """
 
     def __init__(self, peer: tuple[str, int] | None, listener: Listener) -> None:
@@ -79,8 +80,8 @@ class Channel(Timer):
 class Exchange:
     """A complete request and its unfinished response.
 
-    From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its channel: the
-    loop does not touch it but to notice that the client left. Engine thread only.
+    From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its
+    channel: the loop does not touch it but to notice that the client left. Engine thread only.
 
     started_at: when the request was handed over, in monotonic seconds. Made by `open_exchange`.
     """
@@ -118,7 +119,7 @@ class Exchange:
         """Whether the client reads so slowly that the sender should wait with more (`wait_drained`)."""
         return self.channel.is_congested()
 
-    def open_body(self) -> object:
+    def open_body(self) -> Any:
         """The complete request body as a binary file at its start."""
         return NO_BODY if self._body is None else self._body
 
@@ -148,7 +149,9 @@ class Exchange:
         self.channel.send_file(FileSegment(fd, offset, count))
 
     def wait_drained(self) -> None:
-        """Waits until the client took what is queued, `write_timeout` for each step; then the client is dropped."""
+        """Waits until the client took what is queued, `write_timeout` for each step; then the client is
+        dropped.
+        """
         self.channel.wait_drained()
 
     def finish(self, keep_alive: cython.bint) -> None:
@@ -165,10 +168,11 @@ class Exchange:
 
 
 def open_exchange(
-    channel: Channel, request: Request, body: object, started_at: cython.double
+    channel: Channel, request: Request, body: Any, started_at: cython.double
 ) -> Exchange:
     """The exchange of `request`; `body` is its complete body as a binary file, None if it has none."""
-    # Without __init__: this is done for every request, and a constructor call costs more than all the rest of it.
+    # Without __init__: this is done for every request, and a constructor call costs more than all the rest
+    # of it.
     exchange: Exchange = Exchange.__new__(Exchange)
     exchange.channel = channel
     exchange.request = request

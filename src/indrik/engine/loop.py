@@ -1,6 +1,7 @@
 """The loop: waits for sockets, accepts, gives each event to its connection, and lets deadlines pass.
 
-Run it by calling `turn` again and again, or let a host loop watch `fileno()` and call `turn(0)` when it is readable.
+Run it by calling `turn` again and again, or let a host loop watch `fileno()` and call `turn(0)` when it is
+readable.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from indrik.engine.transport import monotonic
 from indrik.net.listeners import Listener
 from indrik.scoreboard import Slot
 
-#: Connections accepted in one turn of the loop: enough to empty a backlog quickly, few enough that siblings get theirs.
+#: Connections accepted in one turn of the loop: enough to empty a backlog quickly, few enough that siblings
+#: get theirs.
 _ACCEPTS = 16
 
-#: Seconds for which nobody is accepted when the process or the machine is out of descriptors or memory. A connection
-#: that closes ends the pause, but the shortage may not be of this worker's making.
+#: Seconds for which nobody is accepted when the process or the machine is out of descriptors or memory. A
+#: connection that closes ends the pause, but the shortage may not be of this worker's making.
 _EXHAUSTED_PAUSE = 1.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -70,7 +72,9 @@ class Engine:
         self.context.poller.watch_readable(fd)
 
     def fileno(self) -> int:
-        """A descriptor that is readable when `turn(0)` has something to do; deadlines excepted (`next_deadline`)."""
+        """A descriptor that is readable when `turn(0)` has something to do; deadlines excepted
+        (`next_deadline`).
+        """
         return self.context.poller.fileno()
 
     # --- the loop ---
@@ -88,7 +92,9 @@ class Engine:
         self._is_interrupted = True
 
     def turn(self, timeout: cython.double) -> None:
-        """Waits at most `timeout` seconds for events and deals with them and with every deadline that has passed."""
+        """Waits at most `timeout` seconds for events and deals with them and with every deadline that has
+        passed.
+        """
         context = self.context
         poller = context.poller
         connections: dict[int, Connection] = context.connections
@@ -142,7 +148,9 @@ class Engine:
         self._expire()
 
     def next_deadline(self) -> float:
-        """When `turn` must be called at the latest, in monotonic seconds; `timers.NEVER` when nothing waits."""
+        """When `turn` must be called at the latest, in monotonic seconds; `timers.NEVER` when nothing
+        waits.
+        """
         earliest = self.context.timers.next_deadline()
         return min(earliest, self._accepts_at) if self._accepts_at else earliest
 

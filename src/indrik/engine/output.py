@@ -1,4 +1,5 @@
-"""What the kernel has not taken yet: bytes in memory up to a bound, then a temporary file, and files as they are.
+"""What the kernel has not taken yet: bytes in memory up to a bound, then a temporary file, and files as they
+are.
 
 A slow reader is served from here while its worker goes on with others.
 """
@@ -64,8 +65,8 @@ class OutputQueue:
     """The unsent rest of one connection's responses, in order.
 
     `memory` bounds the bytes held in memory; what comes beyond goes into a temporary file in `directory`.
-    in_memory: bytes held in memory. spooled: size in bytes of the temporary files, sent part included, because a file
-    gives its space back only when it is closed.
+    in_memory: bytes held in memory. spooled: size in bytes of the temporary files, sent part included,
+    because a file gives its space back only when it is closed.
     """
 
     __slots__ = ("_directory", "_items", "_memory", "_sent_of_first", "in_memory", "spooled")
@@ -91,7 +92,9 @@ class OutputQueue:
             self._items.append(data)
             self.in_memory += len(data)
         else:
-            spool = _Spool(tempfile.TemporaryFile(prefix="indrik-output-", dir=self._directory, buffering=0))
+            spool = _Spool(
+                tempfile.TemporaryFile(prefix="indrik-output-", dir=self._directory, buffering=0)  # noqa: SIM115
+            )
             self._items.append(spool)
             spool.append(data)
             self.spooled += len(data)

@@ -1,7 +1,8 @@
 """Waits for sockets: epoll(7), edge-triggered for connections.
 
-Edge-triggered, a socket is registered once and never modified while requests come and go. The only module that knows
-the kernel's interface: another system needs another class with these methods (kqueue has EV_CLEAR for edges).
+Edge-triggered, a socket is registered once and never modified while requests come and go. The only module
+that knows the kernel's interface: another system needs another class with these methods (kqueue has EV_CLEAR
+for edges).
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class Poller:
         self._epoll.register(fd, _CONNECTION | WRITABLE if writable else _CONNECTION)
 
     def watch_writable(self, fd: int) -> None:
-        """Tells of room for output on a watched connection too. An edge a full buffer: it need not be taken back."""
+        """Tells of room for output on a watched connection too. An edge a full buffer: it need not be taken
+        back.
+        """
         self._epoll.modify(fd, _CONNECTION | WRITABLE)
 
     def watch_listener(self, fd: int) -> None:

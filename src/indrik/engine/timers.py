@@ -1,7 +1,8 @@
-"""Deadlines by kind. All waits of a kind share one delay, so a plain list in the order of arming is sorted by deadline.
+"""Deadlines by kind. All waits of a kind share one delay, so a plain list in the order of arming is sorted
+by deadline.
 
-Arming, re-arming and disarming are O(1), and nothing is ever searched. The list is linked through its members: an idle
-connection costs no entry of its own.
+Arming, re-arming and disarming are O(1), and nothing is ever searched. The list is linked through its
+members: an idle connection costs no entry of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The system calls of the hot path on plain descriptors: C calls when compiled, `os` functions when not.
 
-Nothing here waits: the descriptors are non-blocking, and what cannot be done now is said by a return value, because
-raising an exception for it would cost more than the call. The GIL is kept: no call here can block.
+Nothing here waits: the descriptors are non-blocking, and what cannot be done now is said by a return value,
+because raising an exception for it would cost more than the call. The GIL is kept: no call here can block.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ WOULD_BLOCK = -1
 
 # One buffer serves every receive: it is only used while the GIL is held, between the call and the copy.
 _buffer = bytearray(RECEIVE_SIZE)
+_view = memoryview(_buffer)
+_buffers = [_buffer]
 
 
 def receive(fd: cython.int) -> bytes | None:
-    """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if nothing is there.
+    """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if
+    nothing is there.
 
     Raises `OSError` when the connection broke.
     """
@@ -59,13 +62,17 @@ def receive(fd: cython.int) -> bytes | None:
             if code != EINTR:
                 raise OSError(code, os.strerror(code))
     try:
-        return os.read(fd, RECEIVE_SIZE)
+        # Not os.read(), which would take RECEIVE_SIZE bytes from the allocator for every request.
+        count = os.readv(fd, _buffers)
     except BlockingIOError:
         return None
+    return bytes(_view[:count])
 
 
 def transmit(fd: cython.int, data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """How many bytes of `data[start:]` the kernel took, or `WOULD_BLOCK`. Raises `OSError` when the connection broke."""
+    """How many bytes of `data[start:]` the kernel took, or `WOULD_BLOCK`. Raises `OSError` when the
+    connection broke.
+    """
     if cython.compiled:
         if start < 0 or start > len(data):
             raise IndexError("transmit outside of the data")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import cython
@@ -23,11 +24,12 @@ from indrik.protocol.request import Request
 class EnvironSettings:
     """What the environ says besides the request.
 
-    script_name: the default SCRIPT_NAME. secure_scheme_headers: upper-case field name to the value that means https.
+    script_name: the default SCRIPT_NAME. secure_scheme_headers: upper-case field name to the value that
+    means https.
     """
 
     software: str
-    errors: TextIO
+    errors: io.TextIOBase
     multithread: bool
     multiprocess: bool
     script_name: str = ""
@@ -41,7 +43,8 @@ class EnvironBuilder:
         self._settings = settings
         self._templates: dict[Listener, dict[str, Any]] = {}
         self._schemes = [
-            ("HTTP_" + name.upper().replace("-", "_"), value) for name, value in settings.secure_scheme_headers.items()
+            ("HTTP_" + name.upper().replace("-", "_"), value)
+            for name, value in settings.secure_scheme_headers.items()
         ]
         for name in settings.secure_scheme_headers:
             mark_scheme(name)
@@ -81,12 +84,12 @@ class EnvironBuilder:
     def build(self, exchange: Exchange) -> dict:
         """The environ of `exchange`.
 
-        Raises `InvalidScheme` when a trusted proxy contradicts itself, `ConfigError` when the path does not begin with
-        the configured SCRIPT_NAME.
+        Raises `InvalidScheme` when a trusted proxy contradicts itself, `ConfigError` when the path does not
+        begin with the configured SCRIPT_NAME.
         """
         request: Request = exchange.request
         listener = exchange.channel.listener
-        template: dict = self._templates.get(listener)
+        template: dict | None = self._templates.get(listener)
         if template is None:
             template = self._template(listener)
         environ: dict = template.copy()
@@ -108,7 +111,7 @@ class EnvironBuilder:
             environ["QUERY_STRING"] = request.query
         if request.minor_version == 0:
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
-        peer: tuple = exchange.channel.peer
+        peer: tuple | None = exchange.channel.peer
         if peer is not None:
             environ["REMOTE_ADDR"] = peer[0]
             environ["REMOTE_PORT"] = exchange.channel.peer_port
@@ -132,7 +135,9 @@ class EnvironBuilder:
         return environ
 
     def _join_repeated(self, environ: dict[str, Any], names: list[FieldName], values: list[str]) -> None:
-        """A field sent more than once is one list (RFC 9110 section 5.3); Cookie joins with "; " (RFC 6265 section 5.4)."""
+        """A field sent more than once is one list (RFC 9110 section 5.3); Cookie joins with "; " (RFC 6265
+        section 5.4).
+        """
         joined: dict[str, str] = {}
         for record, value in zip(names, values, strict=True):
             key = record[1]

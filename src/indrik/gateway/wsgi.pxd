@@ -14,8 +14,8 @@ cdef class Response:
     cdef Exchange _exchange
     cdef ResponseHead _head
     cdef _check(self, object data)
-    cdef _start(self, long long length)
-    cdef _write(self, bytes data, long long length)
+    cdef ResponseHead _start(self, long long length)
+    cdef ResponseHead _write(self, bytes data, long long length)
     cdef send_result(self, object result)
     cdef _end(self)
 

@@ -71,7 +71,9 @@ class Response:
         if type(status) is not str:
             raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
         if type(headers) is not list:
-            raise InvalidResponse(f"PEP 3333: the response headers must be a list, not {type(headers).__name__}")
+            raise InvalidResponse(
+                f"PEP 3333: the response headers must be a list, not {type(headers).__name__}"
+            )
         self.status = status
         self.headers = headers
         return self.write
@@ -82,18 +84,18 @@ class Response:
         if data:
             self._write(data, _UNKNOWN)
         elif self._head is None:
-            self._start(_UNKNOWN)
-            self._exchange.send(self._head.data)
+            self._exchange.send(self._start(_UNKNOWN).data)
 
-    def _check(self, data: object) -> None:
+    def _check(self, data: Any) -> None:
         if not isinstance(data, bytes):
             raise InvalidResponse(f"PEP 3333: the body must be bytes, not {type(data).__name__}")
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
 
-    def _start(self, length: cython.longlong) -> None:
+    def _start(self, length: cython.longlong) -> ResponseHead:
         """Renders the head; `length` is the body's length where it is known."""
         exchange = self._exchange
+        assert self.headers is not None  # _check has made sure
         request = exchange.request
         head: ResponseHead = render(
             self.status,
@@ -107,18 +109,19 @@ class Response:
         if head.dropped is not None:
             self._gateway.note_dropped(head.dropped)
         self._head = head
+        return head
 
-    def _write(self, data: bytes, length: cython.longlong) -> None:
-        """Sends one non-empty piece, with the head before it if that is still due."""
-        first: cython.bint = self._head is None
-        if first:
-            self._start(length)
-        head: ResponseHead = self._head
+    def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:
+        """Sends one non-empty piece, with the head before it if that is still due; the head."""
+        head = self._head
+        first: cython.bint = head is None
+        if head is None:
+            head = self._start(length)
         exchange = self._exchange
         if not head.has_body:
             if first:
                 exchange.send(head.data)
-            return
+            return head
         if head.content_length >= 0:
             room: cython.longlong = head.content_length - self.sent
             if len(data) > room:
@@ -135,10 +138,11 @@ class Response:
             exchange.send(head.data + data)
         else:
             exchange.send_two(head.data, data)
+        return head
 
-    def send_result(self, result: object) -> None:
+    def send_result(self, result: Any) -> None:
         """Sends everything that the application returned."""
-        item: object
+        item: Any
         if type(result) is list or type(result) is tuple:
             if len(result) == 1:
                 item = result[0]
@@ -153,7 +157,7 @@ class Response:
             self._send_iterable(result)
         self._end()
 
-    def _send_sequence(self, items: object) -> None:
+    def _send_sequence(self, items: Any) -> None:
         length: cython.longlong = 0
         for item in items:
             self._check(item)
@@ -162,17 +166,17 @@ class Response:
             if item:
                 self._write(item, length)
 
-    def _send_iterable(self, result: object) -> None:
+    def _send_iterable(self, result: Any) -> None:
         exchange = self._exchange
         if not hasattr(result, "__iter__") and not hasattr(result, "__getitem__"):
             raise InvalidResponse(
                 f"PEP 3333: the application must return an iterable of bytes, not {type(result).__name__}"
             )
-        for item in result:  # type: ignore[attr-defined]
+        for item in result:
             self._check(item)
             if item:
-                self._write(item, _UNKNOWN)
-                if not self._head.has_body:
+                head = self._write(item, _UNKNOWN)
+                if not head.has_body:
                     return
             if exchange.is_disconnected:
                 raise _ClientGone
@@ -187,8 +191,7 @@ class Response:
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
         fd, position, count = found
-        self._start(count)
-        head: ResponseHead = self._head
+        head = self._start(count)
         exchange = self._exchange
         exchange.send(head.data)
         if head.has_body:
@@ -202,12 +205,12 @@ class Response:
     def _end(self) -> None:
         """The application has given everything."""
         exchange = self._exchange
-        if self._head is None:
+        head = self._head
+        if head is None:
             if self.headers is None:
                 raise InvalidResponse("PEP 3333: the application returned without calling start_response")
-            self._start(0)
-            exchange.send(self._head.data)
-        head: ResponseHead = self._head
+            head = self._start(0)
+            exchange.send(head.data)
         if head.has_body:
             if head.is_chunked:
                 exchange.send(LAST_CHUNK)
@@ -226,16 +229,16 @@ class Response:
         body = b"500 Internal Server Error: The application failed; the reason is in the server's log.\n"
         self.status = "500 Internal Server Error"
         self.headers = [("Content-Type", "text/plain; charset=utf-8")]
-        self._write(body, len(body))
-        head: ResponseHead = self._head
+        head = self._write(body, len(body))
         exchange.finish(head.keep_alive)
 
 
 class WSGIGateway(Handler):
     """Serves exchanges with one WSGI application.
 
-    log: the worker's logger. before: called with the request before the application, None for nothing; after: called
-    with request, environ and response behind it. uses_sendfile: whether file wrappers go by sendfile(2).
+    log: the worker's logger. before: called with the request before the application, None for nothing;
+    after: called with request, environ and response behind it. uses_sendfile: whether file wrappers go by
+    sendfile(2).
     """
 
     def __init__(
@@ -267,8 +270,8 @@ class WSGIGateway(Handler):
         response._gateway = self
         response._exchange = exchange
         response._head = None
-        environ: object = None
-        result: object
+        environ: dict | None = None
+        result: Any
         try:
             if self._before is not None:
                 self._before(exchange.request)
@@ -300,7 +303,9 @@ class WSGIGateway(Handler):
     def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
         self._slot.count_error()
         if isinstance(error, InvalidResponse):
-            self._log.error("the application broke a rule while answering %r: %s", exchange.request.line, error)
+            self._log.error(
+                "the application broke a rule while answering %r: %s", exchange.request.line, error
+            )
             self._log.debug("where it did", exc_info=True)
         else:
             self._log.exception("the application failed while answering %r", exchange.request.line)
@@ -316,14 +321,16 @@ class WSGIGateway(Handler):
             if name.lower() not in self._dropped:
                 self._dropped.add(name.lower())
                 self._log.warning(
-                    "the application set the hop-by-hop header %r, which PEP 3333 leaves to the server; it is not sent",
+                    "the application set the hop-by-hop header %r, which PEP 3333 leaves to the server; "
+                    "it is not sent",
                     name,
                 )
 
     def note_too_long(self, request: Any, length: int) -> None:
         """Names an application that sends more than it announced."""
         self._log.error(
-            "the application sent more than its Content-Length of %d bytes while answering %r; the rest is dropped",
+            "the application sent more than its Content-Length of %d bytes while answering %r; "
+            "the rest is dropped",
             length,
             request.line,
         )
@@ -331,7 +338,8 @@ class WSGIGateway(Handler):
     def note_too_short(self, request: Any, length: int, sent: int) -> None:
         """Names an application that sends less than it announced."""
         self._log.error(
-            "the application sent %d bytes of its Content-Length of %d while answering %r; the connection is closed",
+            "the application sent %d bytes of its Content-Length of %d while answering %r; "
+            "the connection is closed",
             sent,
             length,
             request.line,

@@ -8,19 +8,21 @@ from indrik.protocol.fields import field_name
 from indrik.protocol.octets import first_forbidden
 from indrik.protocol.refusals import FieldsTooLarge, InvalidChunk, RequestRefused
 
-#: chunk-size and chunk-ext. A size of more than 15 digits overflows 63 bits somewhere. RFC 9112 section 7.1.1 allows
-#: white space around an extension's ";" and "=" only as an obsolete form (BWS); it is accepted before ";" only.
+#: chunk-size and chunk-ext. A size of more than 15 digits overflows 63 bits somewhere. RFC 9112 section
+#: 7.1.1 allows white space around an extension's ";" and "=" only as an obsolete form (BWS); it is accepted
+#: before ";" only.
 _SIZE = re.compile(
     rb"([0-9A-Fa-f]{1,15})[ \t]*"
     rb"(?:;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?[ \t]*)*"
+    rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?[ \t]*)*"
 )
 
 #: Field names that would change the meaning of the request after it was acted upon (RFC 9110 section 6.5.1).
 _NOT_IN_TRAILERS = frozenset(
     {
-        "AUTHORIZATION", "CONNECTION", "CONTENT-ENCODING", "CONTENT-LENGTH", "CONTENT-TYPE", "COOKIE", "EXPECT", "HOST",
-        "TE", "TRAILER", "TRANSFER-ENCODING", "UPGRADE",
+        "AUTHORIZATION", "CONNECTION", "CONTENT-ENCODING", "CONTENT-LENGTH", "CONTENT-TYPE", "COOKIE",
+        "EXPECT", "HOST", "TE", "TRAILER", "TRANSFER-ENCODING", "UPGRADE",
     }
 )  # fmt: skip
 
@@ -32,7 +34,8 @@ _NOTHING_LEFT = b""
 class ChunkedDecoder:
     """Takes a chunked body apart as it arrives, in pieces of any size.
 
-    `line_limit` bounds a size line with its extensions, `trailer_limit` all trailer fields together, in bytes.
+    `line_limit` bounds a size line with its extensions, `trailer_limit` all trailer fields together, in
+    bytes.
     """
 
     __slots__ = ("_left", "_line_limit", "_pending", "_state", "_trailer_limit", "trailers")
@@ -121,7 +124,7 @@ class ChunkedDecoder:
         if not colon or first_forbidden(line + b"\r\n", 0, len(line) + 2) >= 0:
             raise InvalidChunk(f"trailer field {line[:60]!r}")
         try:
-            upper = field_name(name).name
+            upper = field_name(name)[0]
         except RequestRefused as error:
             raise InvalidChunk(f"trailer field: {error.detail}") from None
         if upper in _NOT_IN_TRAILERS:

@@ -1,7 +1,7 @@
 """Header field names: each spelling is validated once and then known by its record.
 
-A name is looked up for every field of every request, so the record holds the forms that the gateways need: the
-upper-case name for hooks and logs, the key of the WSGI environ, the lower-case bytes of ASGI.
+A name is looked up for every field of every request, so the record holds the forms that the gateways need:
+the upper-case name for hooks and logs, the key of the WSGI environ, the lower-case bytes of ASGI.
 """
 
 from __future__ import annotations
@@ -40,20 +40,22 @@ _MEANINGS = {
 #: RFC 3875 section 4.1.18 and PEP 3333: these two have no HTTP_ prefix in the environ.
 _BARE_KEYS = ("CONTENT-LENGTH", "CONTENT-TYPE")
 
-#: Spellings kept at most. A stranger can fill the table with names of his own; later unknown names are then validated
-#: each time, which costs about a microsecond and no memory.
+#: Spellings kept at most. A stranger can fill the table with names of his own; later unknown names are then
+#: validated each time, which costs about a microsecond and no memory.
 _KEPT = 2048
 
 
-#: One validated field name: (upper-case name, key of the WSGI environ, lower-case bytes, meaning). A plain tuple, because
-#: compiled code reads its items without a call: `record[0]` is the name, `record[1]` the key, `record[3]` the meaning.
+#: One validated field name: (upper-case name, key of the WSGI environ, lower-case bytes, meaning). A plain
+#: tuple, because compiled code reads its items without a call: `record[0]` is the name, `record[1]` the key,
+#: `record[3]` the meaning.
 FieldName: TypeAlias = tuple[str, str, bytes, int]
 
 
 _known: dict[bytes, FieldName] = {}
 
-# The same for compiled code, which finds a spelling without making an object of it: chains of (spelling, record) by
-# `_slot`. A chain that strangers have made long stays at this length; further names in it are validated each time.
+# The same for compiled code, which finds a spelling without making an object of it: chains of (spelling,
+# record) by `_slot`. A chain that strangers have made long stays at this length; further names in it are
+# validated each time.
 _SLOTS = 1024
 _LONGEST_CHAIN = 4
 _table: list[list[tuple[bytes, FieldName]] | None] = [None] * _SLOTS
@@ -90,7 +92,9 @@ def field_name(text: str) -> FieldName:
 
 
 def mark_scheme(name: str) -> None:
-    """Makes the parser note requests that have the field `name`, by which a proxy tells its client's scheme."""
+    """Makes the parser note requests that have the field `name`, by which a proxy tells its client's
+    scheme.
+    """
     upper = name.upper()
     if _MEANINGS.get(upper, SCHEME) == SCHEME:
         _MEANINGS[upper] = SCHEME
@@ -113,7 +117,9 @@ def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cyth
 
 
 def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> FieldName | None:
-    """The record of the field name `data[start:end]`, which must not be empty; None if it was not seen before."""
+    """The record of the field name `data[start:end]`, which must not be empty; None if it was not seen
+    before.
+    """
     if cython.compiled:
         chain: list = _table[_slot(data, start, end)]
         if chain is None:
@@ -133,14 +139,18 @@ def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -
 
 
 # Both common spellings of what browsers and proxies send, so that a flood of odd names cannot keep them out.
-for _name in (
-    "Accept,Accept-Charset,Accept-Encoding,Accept-Language,Authorization,Cache-Control,Connection,Content-Encoding,"
-    "Content-Length,Content-Type,Cookie,Date,DNT,Expect,Forwarded,From,Host,If-Match,If-Modified-Since,If-None-Match,"
-    "If-Range,If-Unmodified-Since,Keep-Alive,Origin,Pragma,Priority,Proxy-Authorization,Range,Referer,Sec-CH-UA,"
-    "Sec-CH-UA-Mobile,Sec-CH-UA-Platform,Sec-Fetch-Dest,Sec-Fetch-Mode,Sec-Fetch-Site,Sec-Fetch-User,Sec-GPC,"
-    "Sec-WebSocket-Extensions,Sec-WebSocket-Key,Sec-WebSocket-Protocol,Sec-WebSocket-Version,TE,Trailer,"
-    "Transfer-Encoding,Upgrade,Upgrade-Insecure-Requests,User-Agent,Via,X-Forwarded-For,X-Forwarded-Host,"
-    "X-Forwarded-Port,X-Forwarded-Proto,X-Real-IP,X-Request-ID,X-Requested-With,X-CSRFToken,Traceparent,Tracestate"
-).split(","):
+_COMMON = (
+    "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control",
+    "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Date", "DNT", "Expect",
+    "Forwarded", "From", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
+    "If-Unmodified-Since", "Keep-Alive", "Origin", "Pragma", "Priority", "Proxy-Authorization", "Range",
+    "Referer", "Sec-CH-UA", "Sec-CH-UA-Mobile", "Sec-CH-UA-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode",
+    "Sec-Fetch-Site", "Sec-Fetch-User", "Sec-GPC", "Sec-WebSocket-Extensions", "Sec-WebSocket-Key",
+    "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+    "Upgrade-Insecure-Requests", "User-Agent", "Via", "X-Forwarded-For", "X-Forwarded-Host",
+    "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-IP", "X-Request-ID", "X-Requested-With", "X-CSRFToken",
+    "Traceparent", "Tracestate",
+)  # fmt: skip
+for _name in _COMMON:
     field_name(_name)
     field_name(_name.lower())

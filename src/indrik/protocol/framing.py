@@ -1,7 +1,7 @@
 """Where a message ends and whether its connection lives on: the only place that decides either.
 
-RFC 9112 section 6.3 (message body length) and 9.3 (persistence). Everything that two parsers could read in two ways
-is refused, because the second reader is a proxy and the difference is a smuggled request.
+RFC 9112 section 6.3 (message body length) and 9.3 (persistence). Everything that two parsers could read in
+two ways is refused, because the second reader is a proxy and the difference is a smuggled request.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ CHUNKED = -2
 def body_length(length: str | None, codings: str | None, minor_version: int) -> int:
     """Length of a request body in bytes, or `CHUNKED`; 0 where nothing announces a body.
 
-    `length` and `codings` are the values of Content-Length and Transfer-Encoding, None if absent, the values of
-    several fields joined by commas. Raises `InvalidFraming` or `UnknownCoding`.
+    `length` and `codings` are the values of Content-Length and Transfer-Encoding, None if absent, the values
+    of several fields joined by commas. Raises `InvalidFraming` or `UnknownCoding`.
     """
     if codings is not None:
         return _chunked(length, codings, minor_version)
     if length is None:
         return 0
-    # A repeated field was joined, so it is no number either. isdigit() alone takes other scripts' digits for digits.
+    # A repeated field was joined, so it is no number either. isdigit() alone takes other scripts' digits for
+    # digits.
     if not (length.isascii() and length.isdigit()):
         raise InvalidFraming(f"Content-Length {length[:60]!r} is not one number")
     if len(length) > _MOST_DIGITS:
@@ -68,7 +69,8 @@ def keeps_alive(connection: str | None, minor_version: cython.int) -> cython.bin
 def wants_continue(expect: str | None, minor_version: int) -> bool:
     """Whether the peer waits for a 100 response before it sends the body (RFC 9110 section 10.1.1).
 
-    Raises `ExpectationFailed` for any other expectation. HTTP/1.0 has no expectations; they are ignored there.
+    Raises `ExpectationFailed` for any other expectation. HTTP/1.0 has no expectations; they are ignored
+    there.
     """
     if expect is None or minor_version == 0:
         return False

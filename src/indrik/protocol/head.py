@@ -1,7 +1,7 @@
 """Parses a request head (RFC 9112 sections 2 to 5): one pass, strict, every deviation a refusal.
 
-`HeadParser.parse` is the hottest code of the house together with the gateways. It decodes the head once and cuts it
-by index, so that one source is quick both compiled and uncompiled.
+`HeadParser.parse` is the hottest code of the house together with the gateways. It decodes the head once and
+cuts it by index, so that one source is quick both compiled and uncompiled.
 """
 
 from __future__ import annotations
@@ -50,14 +50,17 @@ _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", 
 
 #: uri-host [ ":" port ] of RFC 9110 section 7.2; empty is allowed for a target without an authority.
 _HOST = re.compile(
-    r"(?:\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?"
+    r"(?:\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\]"
+    r"|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?"
 )
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*)://([^/?#]*)")
 
 
 class HeadParser:
-    """Parses heads under one set of limits. Holds no state of a connection, so one serves all of a worker's."""
+    """Parses heads under one set of limits. Holds no state of a connection, so one serves all of a
+    worker's.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._line_limit = limits.line
@@ -107,7 +110,7 @@ class HeadParser:
         octet: cython.uchar
         text: str
         value: str
-        record: tuple
+        record: tuple | None
         names: list = []
         values: list = []
         host: str = ""
@@ -203,7 +206,8 @@ class HeadParser:
             if self._body_limit and request.content_length > self._body_limit:
                 raise ContentTooLarge(f"a body of {request.content_length} bytes was announced")
         if expect is not None:
-            request.expects_continue = wants_continue(expect, request.minor_version) and request.content_length != 0
+            waits = wants_continue(expect, request.minor_version)
+            request.expects_continue = waits and request.content_length != 0
         if connection is None:
             request.keep_alive = request.minor_version >= 1
         else:
@@ -215,7 +219,8 @@ class HeadParser:
     def _check_line(self, data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> None:
         """Refuses a line with a control in it, and a CR that does not end it.
 
-        RFC 9112 section 2.2 lets a server take a bare LF for a line end; doing so is how requests get smuggled.
+        RFC 9112 section 2.2 lets a server take a bare LF for a line end; doing so is how requests get
+        smuggled.
         """
         if not is_field_text(data, start, end) or data[end + 1] != _LF:
             raise InvalidRequestLine(f"a control octet in {data[start : min(end + 2, start + 80)]!r}")
@@ -324,7 +329,9 @@ class HeadParser:
         return self._header_map == "dangerous"
 
     def _fold(self, line: str, values: list[str]) -> None:
-        """A line that is not a field: obsolete folding (RFC 9112 section 5.2) where permitted, else a refusal."""
+        """A line that is not a field: obsolete folding (RFC 9112 section 5.2) where permitted, else a
+        refusal.
+        """
         if line[0] not in " \t":
             raise InvalidField(f"{line[:60]!r} is not a header field")
         if not self._folding or not values:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes; `body` 0 means any. `permit_*` and `header_map="dangerous"` weaken checks and are off by default.
+    """Sizes in bytes; `body` 0 means any. `permit_*` and `header_map="dangerous"` weaken checks and are off
+    by default.
 
-    `header_map` is what happens to a field name with an underscore: "drop", "refuse" or "dangerous" (mapped like a
-    dash). `forwarder_names` are upper-case names (`*`: all) that a trusted proxy may send with an underscore.
+    `header_map` is what happens to a field name with an underscore: "drop", "refuse" or "dangerous" (mapped
+    like a dash). `forwarder_names` are upper-case names (`*`: all) that a trusted proxy may send with an
+    underscore.
     """
 
     line: int = 8190

@@ -32,9 +32,9 @@ _HIGH_BITS = 0x8080808080808080
 def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Index of the first octet in `data[start:end]` that no head may hold, or -1.
 
-    That is a control other than HTAB, a CR without LF behind it, or an LF without CR before it (RFC 9112 section 2.2
-    lets a server take a bare LF for a line end; doing so is how requests get smuggled, so it is refused). `start` must
-    be the first octet of a line and `end` stand behind a CRLF.
+    That is a control other than HTAB, a CR without LF behind it, or an LF without CR before it (RFC 9112
+    section 2.2 lets a server take a bare LF for a line end; doing so is how requests get smuggled, so it is
+    refused). `start` must be the first octet of a line and `end` stand behind a CRLF.
     """
     if cython.compiled:
         # 0 <= start <= end <= len(data) is checked here, so no index below leaves `data`.
@@ -100,7 +100,9 @@ def find(
 
 
 def head_end(data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """Index behind the first empty line at or after `start`, or -1: where a head that begins before it ends."""
+    """Index behind the first empty line at or after `start`, or -1: where a head that begins before it
+    ends.
+    """
     if cython.compiled:
         octets: cython.p_char = data
         last: cython.Py_ssize_t = len(data) - 4

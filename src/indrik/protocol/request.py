@@ -22,7 +22,8 @@ class Request:
     minor_version: 1 for HTTP/1.1, 0 for HTTP/1.0.
     names, values: the header fields in their order; `names` are `FieldName` records.
     content_length: bytes, 0 without a body, `framing.CHUNKED` for a chunked one.
-    is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the scheme.
+    is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the
+    scheme.
     line: the request line, for the scoreboard and the log.
     """
 

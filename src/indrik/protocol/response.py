@@ -82,10 +82,14 @@ def _status(status: Any) -> tuple[str, int]:
         if re.fullmatch(r"[1-9][0-9]{2}", status):
             status += " "
         else:
-            raise InvalidResponse(f"PEP 3333: the status {status[:80]!r} is not a 3-digit code, a space and a reason")
+            raise InvalidResponse(
+                f"PEP 3333: the status {status[:80]!r} is not a 3-digit code, a space and a reason"
+            )
     code = int(status[:3])
     if code < 200:
-        raise InvalidResponse(f"RFC 9110 section 15.2: the status {status!r} is interim, a final one is needed")
+        raise InvalidResponse(
+            f"RFC 9110 section 15.2: the status {status!r} is interim, a final one is needed"
+        )
     known = (f"HTTP/1.1 {status}", code)
     if len(_statuses) < _KEPT:
         _statuses[status] = known
@@ -106,7 +110,9 @@ def _name(name: Any) -> tuple[str, int]:
 def _pair(pair: Any) -> tuple[Any, Any]:
     """Lists and subclasses of tuple are no tuples to PEP 3333, but harmless and in use."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise InvalidResponse(f"PEP 3333: a response header must be a tuple (name, value), not {repr(pair)[:80]}")
+        raise InvalidResponse(
+            f"PEP 3333: a response header must be a tuple (name, value), not {repr(pair)[:80]}"
+        )
     return (pair[0], pair[1])
 
 
@@ -115,7 +121,8 @@ def _check_value(name: str, value: object) -> None:
         raise InvalidResponse(f"PEP 3333: the value of {name!r} must be a str, not {type(value).__name__}")
     if not _VALUE.fullmatch(value):
         raise InvalidResponse(
-            f"RFC 9110 section 5.5: the value of {name!r} holds a control or non-latin-1 character: {value[:80]!r}"
+            f"RFC 9110 section 5.5: the value of {name!r} holds a control or non-latin-1 character: "
+            f"{value[:80]!r}"
         )
 
 
@@ -136,10 +143,10 @@ def render(
     `tail` holds the Date and Server fields as `fields_tail` makes them. Raises `InvalidResponse`.
     """
     parts: list = []
-    known: tuple
-    pair: object
-    name: object
-    value: object
+    known: tuple | None
+    pair: Any
+    name: Any
+    value: Any
     dropped: list[str] | None = None
     meaning: cython.int
     code: cython.int
@@ -171,7 +178,9 @@ def render(
                 declared_text = value
                 declared = digits(declared_text)
                 if declared < 0:
-                    raise InvalidResponse(f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number")
+                    raise InvalidResponse(
+                        f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number"
+                    )
                 continue
             if meaning == _DATE:
                 if has_date:

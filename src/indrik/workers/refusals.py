@@ -1,4 +1,6 @@
-"""What a worker writes when the engine has sent a client away: a warning, few enough, and the access log's line."""
+"""What a worker writes when the engine has sent a client away: a warning, few enough, and the access log's
+line.
+"""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ _PEERS_KEPT = 4096
 class SyncWorker(Worker):
     """One thread that polls, parses, calls the application and sends.
 
-    A slow client holds a connection and nothing else: the application is called when the request is whole, and what
-    the client does not read is buffered.
+    A slow client holds a connection and nothing else: the application is called when the request is whole,
+    and what the client does not read is buffered.
     """
 
     def run(self) -> None:
@@ -59,7 +59,9 @@ class SyncWorker(Worker):
             engine.close()
 
     def _wait(self) -> float:
-        """Seconds that a turn may wait: short enough for the heartbeat and for noticing that the master is gone."""
+        """Seconds that a turn may wait: short enough for the heartbeat and for noticing that the master is
+        gone.
+        """
         return min(1.0, self.timeout) if self.timeout else 1.0
 
     def _next_limit(self, served: int) -> int:
