@@ -105,6 +105,7 @@ def test_chdir_and_pythonpath(serve: ServerFactory, folder: Path) -> None:
     assert ast.literal_eval(server.get("/ids"))[3] == str(inner)
     server.send(signal.SIGHUP)
     server.wait_for_log("Reload complete")
+    server.wait_for_log("exited with code 0")
     assert ast.literal_eval(server.get("/ids"))[3] == str(inner)
 
 

@@ -74,6 +74,8 @@ def start(serve: ServerFactory, folder: Path, text: str, *arguments: str) -> Ser
 def test_order_process_and_arguments(serve: ServerFactory, folder: Path) -> None:
     server = start(serve, folder, configuration()).wait_ready()
     master, worker = str(server.pid), str(server.get_pid())
+    # It runs when the answer has gone out already.
+    wait_for(lambda: hooks(folder)[-1][0] == "post_request", "the end of the request")
     server.send(signal.SIGTTIN)
     server.wait_for_log("Worker is ready", 2)
     second = next(str(pid) for pid in server.workers() if str(pid) != worker)
@@ -101,6 +103,7 @@ def test_order_process_and_arguments(serve: ServerFactory, folder: Path) -> None
     server.wait_for_log("Reload complete")
     wait_for(lambda: ["child_exit", master, second, "False"] in hooks(folder), "the second worker's end")
     third = str(server.get_pid())
+    wait_for(lambda: hooks(folder)[-1][0] == "post_request", "the end of the request")
     assert [line[:2] for line in hooks(folder)[before:]] == [
         ["on_reload", master],
         ["pre_fork", master],

@@ -78,7 +78,7 @@ def test_broken_code_changes_nothing(
     assert said in server.log()
     change(folder, "3")
     reload(server)
-    assert server.get_version() == "3"
+    wait_for(lambda: server.get_version() == "3", "the next version")
 
 
 def test_broken_configuration_changes_nothing(serve: ServerFactory, folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_second_reload_is_queued(serve: ServerFactory, folder: Path) -> None:
     server.wait_for_log("Reload queued")
     change(folder, "3")
     server.wait_for_log(RELOADED, 2)
-    assert server.get_version() == "3"
+    wait_for(lambda: server.get_version() == "3", "the last version")
 
 
 def test_ttin_and_ttou_survive(serve: ServerFactory, folder: Path) -> None:
@@ -199,7 +199,7 @@ def test_environment_follows_the_configuration(serve: ServerFactory, folder: Pat
     assert server.get_version() == "a"
     conf.write_text("raw_env = ['VERSION=b']")
     reload(server)
-    assert server.get_version() == "b"
+    wait_for(lambda: server.get_version() == "b", "the new environment")
     assert server.get("/env/GONE") == "None"
 
 
@@ -216,7 +216,7 @@ def test_thirty_reloads_leave_nothing_behind(serve: ServerFactory, folder: Path)
     # Two to warm up, because allocators and caches must settle; then good and bad ones.
     for count in (1, 2):
         reload(server, count=count)
-    server.wait_workers(1)
+    server.wait_for_log("exited with code 0", 2)
     before = weight()
     for count in range(1, 21):
         conf.write_text("workers = 'many'")
@@ -224,7 +224,7 @@ def test_thirty_reloads_leave_nothing_behind(serve: ServerFactory, folder: Path)
         if count % 3 == 0:
             conf.write_text("workers = 1")
             reload(server, count=2 + count // 3)
-    server.wait_workers(1)
+    server.wait_for_log("exited with code 0", 8)
     after = weight()
     assert after[:2] == before[:2]
     assert after[2] - before[2] < 256

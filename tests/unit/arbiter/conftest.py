@@ -16,7 +16,7 @@ class MemoryLog:
     def __getattr__(self, level: str) -> Any:
         if level not in ("critical", "error", "warning", "info", "debug", "exception"):
             raise AttributeError(level)
-        return lambda text, *arguments, **_: self.lines.append((level, text % arguments if arguments else text))
+        return lambda text, *values, **_: self.lines.append((level, text % values if values else text))
 
     def texts(self, level: str) -> list[str]:
         return [text for known, text in self.lines if known == level]
