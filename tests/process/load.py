@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from tests.process.server import Server, get_on
@@ -32,10 +33,8 @@ class Load:
         self.answers: list[str] = []
         self.longest = 0.0
         self.retries = 0
-        self._threads = [
-            threading.Thread(target=self._run, args=(client,))
-            for client in (self._keep,) * kept + (self._fresh,) * fresh
-        ]
+        clients = [(self._keep, "kept")] * kept + [(self._fresh, "fresh")] * fresh
+        self._threads = [threading.Thread(target=self._run, args=client) for client in clients]
         self._kept: dict[int, socket.socket] = {}
 
     def __enter__(self) -> Load:
@@ -52,14 +51,13 @@ class Load:
         for sock in self._kept.values():
             sock.close()
 
-    def _run(self, client: object) -> None:
-        assert callable(client)
+    def _run(self, client: Callable[[], str], name: str) -> None:
         while not self._stop.is_set():
             begin = time.monotonic()
             try:
                 self.answers.append(client())
             except (OSError, AssertionError) as error:
-                self.failures.append(f"{client.__name__[1:]}: {error!r}")
+                self.failures.append(f"{name}: {error!r}")
             self.longest = max(self.longest, time.monotonic() - begin)
             # A pace, not a wait for a condition.
             time.sleep(self._pause)

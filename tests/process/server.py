@@ -156,9 +156,8 @@ class Server:
 
     def wait_workers(self, number: int) -> list[int]:
         """Until there are exactly so many worker processes."""
-        return wait_for(
-            lambda: (found := self.workers()) and len(found) == number and found, f"{number} workers"
-        )
+        wait_for(lambda: len(self.workers()) == number, f"{number} workers")
+        return self.workers()
 
     def send(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -8,7 +8,6 @@ from indrik.arbiter.plan import SOAK, STABLE_AFTER
 
 def test_boot_failures_wait_longer_and_longer() -> None:
     failures = Failures()
-    assert not failures.is_cautious
     assert [failures.note_boot_failure(100.0) for _ in range(3)] == [(1, 0.25), (2, 0.5), (3, 1.0)]
     assert failures.is_cautious
     assert failures.spawn_at == 101.0
