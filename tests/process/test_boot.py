@@ -179,3 +179,24 @@ def test_inherited_descriptor(serve: ServerFactory) -> None:
         server = serve(bind=f"fd://{listener.fileno()}", pass_fds=[listener.fileno()]).wait_ready()
         assert server.address == listener.getsockname()
         assert server.get_version() == "1"
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+def test_stop_while_the_application_loads(
+    serve: ServerFactory, folder: Path, preload: tuple[str, ...]
+) -> None:
+    (folder / "app.py").write_text("import time\ntime.sleep(60)")
+    server = serve("--workers", "2", *preload)
+    server.wait_for_log("Preloading" if preload else "Booting worker", 1 if preload else 2)
+    begin = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begin < 3
+
+
+def test_first_boot_that_hangs_is_explained(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text("import time\ntime.sleep(60)")
+    server = serve("--boot-timeout", "0.5")
+    server.wait_for_log(r"has not become ready for \d\.\d s, loading the application")
+    server.wait_for_log(r'app.py", line 2')
+    server.wait_for_log("Booting worker", 2)
+    assert server.stop() == 0

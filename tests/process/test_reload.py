@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
-from tests.process.server import APP, Server, wait_for
+from tests.process.server import APP, Server, is_alive, wait_for
 
 RELOADED = "Reload complete"
 ABANDONED = "Reload abandoned"
@@ -228,3 +229,51 @@ def test_thirty_reloads_leave_nothing_behind(serve: ServerFactory, folder: Path)
     after = weight()
     assert after[:2] == before[:2]
     assert after[2] - before[2] < 256
+
+
+def test_failures_in_the_middle_of_the_roll_turn_it_back(serve: ServerFactory, folder: Path) -> None:
+    server = serve("--workers", "3").wait_ready(3)
+    # Comes up once, then never again.
+    change(folder, "2", "import os\nos.mkdir('once')")
+    with Load(server) as load:
+        reload(server, ABANDONED)
+        before = len(load.answers)
+        wait_for(lambda: len(load.answers) > before + 100, "load")
+    assert load.failures == []
+    assert "is up, replacing the workers" in server.log()
+    # Two old ones and the one new one that came up, until the old code can be started again.
+    change(folder, "1")
+    wait_for(
+        lambda: "Worker is ready" in server.log().rpartition(ABANDONED)[2], "a worker to replace the new one"
+    )
+    wait_for(lambda: len(server.workers()) == 3, "the wanted number")
+    with Load(server) as load:
+        wait_for(lambda: len(load.answers) > 100, "load")
+    assert load.versions == {"1"}
+
+
+def test_stop_during_a_reload(serve: ServerFactory, folder: Path) -> None:
+    server = serve("--workers", "2").wait_ready(2)
+    change(folder, "2", "time.sleep(30)")
+    server.send(signal.SIGHUP)
+    server.wait_for_log("Booting worker", 3)
+    pids = server.workers()
+    begin = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begin < 3
+    assert not any(map(is_alive, pids))
+
+
+@pytest.mark.parametrize("arguments", [("--preload",), ()], ids=["preload", ""])
+def test_reload_turns_preloading_on_and_off(
+    serve: ServerFactory, folder: Path, arguments: tuple[str, ...]
+) -> None:
+    conf = folder / "conf.py"
+    conf.write_text(f"preload_app = {bool(arguments)}")
+    server = serve("-c", "conf.py").wait_ready()
+    number = len(server.workers())
+    conf.write_text(f"preload_app = {not arguments}")
+    change(folder, "2")
+    reload(server)
+    wait_for(lambda: server.get_version() == "2", "the new version")
+    server.wait_workers(3 - number)

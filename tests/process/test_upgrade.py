@@ -30,7 +30,9 @@ def stop_pid(pid: int) -> None:
     wait_for(lambda: not is_alive(pid), f"the end of {pid}")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--reuse-port",)], ids=["", "reuse_port"])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--reuse-port",), ("--preload",)], ids=["", "reuse_port", "preload"]
+)
 def test_upgrade_loses_nothing(serve: ServerFactory, folder: Path, arguments: tuple[str, ...]) -> None:
     server = serve("--workers", "2", "--pid", "pid", *arguments).wait_ready(2)
     with Load(server) as load:
