@@ -96,17 +96,17 @@ def load_application(text: str) -> Any:
 
 
 def import_module(target: Target, text: str) -> ModuleType:
-    name = target.module
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        # A module that the application's module needs is the application's fault, with its own traceback.
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        missing = error.name
-    except (TypeError, ValueError):
-        # A relative or an empty name.
-        missing = name
+    name = missing = target.module
+    # A relative or an empty name is refused here: import_module would raise what the module itself may raise as
+    # well.
+    if all(name.split(".")):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # A module that the application's module needs is the application's fault, with its own traceback.
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            missing = error.name
     raise AppModuleNotFoundError(f"there is no module {missing!r}{nearby(target, text)}", name=missing)
 
 

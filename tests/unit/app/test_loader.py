@@ -178,6 +178,13 @@ def test_faults_of_the_application_are_its_own() -> None:
         load_application("shop:fails()")
 
 
+@pytest.mark.parametrize("error", [ImportError, TypeError, ValueError])
+def test_a_module_that_raises_is_not_taken_for_a_missing_one(workplace: Path, error: type[Exception]) -> None:
+    (workplace / "refusing.py").write_text(f"raise {error.__name__}('no secret key is set')\n")
+    with pytest.raises(error, match="no secret key is set"):
+        load_application("refusing:app")
+
+
 def test_a_module_is_imported_once() -> None:
     app = load_application("shop:app")
     assert app is load_application("shop:app")
