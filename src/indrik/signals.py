@@ -8,9 +8,9 @@ but note the signal and wake the loop; what follows happens outside of it.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 
@@ -146,18 +146,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="exit with 1 if the file is not what would be written"
     )
-    parser.add_argument("path", nargs="?", type=Path, default=Path("SIGNALS.md"))
+    parser.add_argument("path", nargs="?", default="SIGNALS.md")
     options = parser.parse_args(arguments)
     text = render()
     if options.write:
-        options.path.write_text(text, encoding="utf-8")
+        with open(options.path, "w", encoding="utf-8") as file:
+            file.write(text)
     elif options.check:
-        if not options.path.exists() or options.path.read_text(encoding="utf-8") != text:
+        if not os.path.exists(options.path) or _read(options.path) != text:
             print(f"{options.path} is stale: run python -m indrik.signals --write", file=sys.stderr)
             return 1
     else:
         print(text, end="")
     return 0
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ import os
 import re
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import take_stacks
 
-_PROC = Path("/proc")
+_PROC = "/proc"
 
 #: Letters of /proc/PID/stat that explain why a process cannot react (proc(5)).
 _STATES = {
@@ -58,13 +57,13 @@ def why_it_cannot_react(pid: int) -> str:
     """What the kernel says of a process that does not answer; empty if nothing is remarkable."""
     try:
         # The command's name stands in parentheses and may hold anything.
-        state = _PROC.joinpath(str(pid), "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
+        state = _read(f"{_PROC}/{pid}/stat").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return ""
     if state not in _STATES:
         return ""
     try:
-        channel = _PROC.joinpath(str(pid), "wchan").read_text(encoding="ascii").strip()
+        channel = _read(f"{_PROC}/{pid}/wchan").strip()
     except OSError:
         channel = ""
     return f"the process is {_STATES[state]}" + (
@@ -72,12 +71,17 @@ def why_it_cannot_react(pid: int) -> str:
     )
 
 
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
 class OutOfMemoryWatch:
     """The kernel's count of processes that it killed for want of memory, in this control group or,
     failing that, anywhere.
     """
 
-    def __init__(self, proc: Path = _PROC, cgroups: Path = Path("/sys/fs/cgroup")) -> None:
+    def __init__(self, proc: str = _PROC, cgroups: str = "/sys/fs/cgroup") -> None:
         self._source = _find_counter(proc, cgroups)
         self._last = self._read()
 
@@ -94,30 +98,29 @@ class OutOfMemoryWatch:
         if self._source is None:
             return None
         try:
-            found = re.search(r"^oom_kill (\d+)$", self._source.read_text(encoding="ascii"), re.MULTILINE)
+            found = re.search(r"^oom_kill (\d+)$", _read(self._source), re.MULTILINE)
         except OSError:
             return None
         return int(found[1]) if found else None
 
 
-def _find_counter(proc: Path, cgroups: Path) -> Path | None:
+def _find_counter(proc: str, cgroups: str) -> str | None:
     """memory.events (cgroup v2), memory.oom_control (v1), or the whole machine's counter in /proc/vmstat."""
     candidates = []
     try:
-        memberships = proc.joinpath("self/cgroup").read_text(encoding="utf-8").splitlines()
+        memberships = _read(f"{proc}/self/cgroup").splitlines()
     except OSError:
         memberships = []
     for line in memberships:
         _, controllers, path = line.split(":", 2)
-        relative = path.lstrip("/")
         if not controllers:
-            candidates += [cgroups / relative / "memory.events", cgroups / "memory.events"]
+            candidates += [f"{cgroups}{path}/memory.events", f"{cgroups}/memory.events"]
         elif "memory" in controllers.split(","):
-            candidates += [cgroups / "memory" / relative / "memory.oom_control"]
-    candidates.append(proc / "vmstat")
+            candidates += [f"{cgroups}/memory{path}/memory.oom_control"]
+    candidates.append(f"{proc}/vmstat")
     for candidate in candidates:
         try:
-            if re.search(r"^oom_kill \d+$", candidate.read_text(encoding="ascii"), re.MULTILINE):
+            if re.search(r"^oom_kill \d+$", _read(candidate), re.MULTILINE):
                 return candidate
         except OSError:
             continue
@@ -129,7 +132,7 @@ def resident_bytes(pid: int) -> int:
     /proc.
     """
     try:
-        pages = int(_PROC.joinpath(str(pid), "statm").read_text(encoding="ascii").split()[1])
+        pages = int(_read(f"{_PROC}/{pid}/statm").split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -110,7 +110,7 @@ class TestOutOfMemory:
         return tmp_path / "proc"
 
     def watch(self, proc: Path) -> OutOfMemoryWatch:
-        return OutOfMemoryWatch(proc, proc.parent / "cgroup")
+        return OutOfMemoryWatch(str(proc), str(proc.parent / "cgroup"))
 
     def put(self, path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
