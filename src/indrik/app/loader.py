@@ -97,8 +97,7 @@ def load_application(text: str) -> Any:
 
 def import_module(target: Target, text: str) -> ModuleType:
     name = missing = target.module
-    # A relative or an empty name is refused here: import_module would raise what the module itself may raise as
-    # well.
+    # A relative or an empty name is refused here: import_module would raise what the module itself may raise.
     if all(name.split(".")):
         try:
             return importlib.import_module(name)
