@@ -22,6 +22,7 @@ cdef class Connection(Channel):
     cdef bytes _input
     cdef Py_ssize_t _scanned
     cdef Py_ssize_t _lingered
+    cdef double _marked
     cdef bint _is_trusted
     cdef bint _is_reading
     cdef bint _has_more_input

@@ -91,6 +91,8 @@ class Connection(Channel):
         self._was_refused = False
         self._skipped_line = False
         self._lingered = 0
+        # Bytes of the body received, or of the output taken, when the present deadline was set.
+        self._marked = 0.0
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._output: OutputQueue | None = None
@@ -281,6 +283,7 @@ class Connection(Channel):
             length, decoder, settings.body_buffer, settings.limits.body, settings.temporary_directory
         )
         self.state = _BODY
+        self._marked = 0.0
         self._arm(self._context.timers.body)
         data = self._input
         self._input = b""
@@ -298,7 +301,8 @@ class Connection(Channel):
         if body.is_complete:
             self._body = None
             self._hand_over(request, body.open())
-        else:
+        elif body.received - self._marked >= self._context.body_step:
+            self._marked = body.received
             self._arm(self._context.timers.body)
 
     def _on_end_of_stream(self) -> None:
@@ -395,6 +399,7 @@ class Connection(Channel):
             return
         if was_empty:
             self._watch_writable()
+            self._marked = 0.0
             self._arm(self._context.timers.write)
 
     def _flush(self) -> None:
@@ -408,7 +413,11 @@ class Connection(Channel):
             self.close()
             return
         if output:
-            self._arm(self._context.timers.write)
+            if self.queue is not self._context.timers.write:
+                self._arm(self._context.timers.write)
+            elif output.taken - self._marked >= self._context.write_step:
+                self._marked = output.taken
+                self._arm(self._context.timers.write)
             if may_take_more:
                 self._run_again()
             return
@@ -422,21 +431,19 @@ class Connection(Channel):
         """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it
         stalls.
         """
-        timeout = self._context.settings.write_timeout
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         while self._output and self.state != _CLOSED:
-            self._context.beat()
             # Short waits keep the worker's heartbeat going while the client is slow.
-            waited = 0.0
-            while not poll.poll(1000):
-                waited += 1.0
-                self._context.beat()
-                if timeout and waited >= timeout:
-                    self._note_refusal("write-timeout", "the client stopped reading its response")
-                    self.close()
-                    return
-            self._flush()
+            writable = poll.poll(1000)
+            self._context.beat()
+            if writable:
+                self._flush()
+            # The deadline is the loop's, which is not running now.
+            write = self._context.timers.write
+            if self.queue is write and write.delay and self.deadline <= self._context.now:
+                disarm(self)
+                self.on_timeout(write)
 
     def finish(self, keep_alive: bool) -> None:
         """Ends the response of the current exchange."""

@@ -14,6 +14,8 @@ cdef class Context:
     cdef readonly dict connections
     cdef readonly list again
     cdef readonly long long body_buffer
+    cdef readonly double body_step
+    cdef readonly double write_step
     cdef public double now
     cdef public bint is_draining
     cdef public bint keeps_alive

@@ -37,7 +37,8 @@ class Context:
     now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
     client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
     again: connections with more to do in the next turn. body_buffer: bytes of a body kept in memory.
-    connections: by descriptor. served: requests handed over and ended.
+    body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
+    descriptor. served: requests handed over and ended.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Context:
         self.connections: dict[int, Connection] = {}
         self.again: list[Connection] = []
         self.body_buffer = settings.body_buffer
+        self.body_step = settings.body_timeout * settings.body_min_rate
+        self.write_step = settings.write_timeout * settings.write_min_rate
         self.now = monotonic()
         self.is_draining = False
         self.keeps_alive = settings.keepalive > 0

@@ -66,10 +66,10 @@ class OutputQueue:
 
     `memory` bounds the bytes held in memory; what comes beyond goes into a temporary file in `directory`.
     in_memory: bytes held in memory. spooled: size in bytes of the temporary files, sent part included,
-    because a file gives its space back only when it is closed.
+    because a file gives its space back only when it is closed. taken: bytes that the kernel took so far.
     """
 
-    __slots__ = ("_directory", "_items", "_memory", "_sent_of_first", "in_memory", "spooled")
+    __slots__ = ("_directory", "_items", "_memory", "_sent_of_first", "in_memory", "spooled", "taken")
 
     def __init__(self, memory: int, directory: str | None) -> None:
         self._items: deque[bytes | FileSegment] = deque()
@@ -78,6 +78,7 @@ class OutputQueue:
         self._sent_of_first = 0
         self.in_memory = 0
         self.spooled = 0
+        self.taken = 0
 
     def __bool__(self) -> bool:
         return bool(self._items)
@@ -128,6 +129,7 @@ class OutputQueue:
                 if count == WOULD_BLOCK:
                     return False
             taken += count
+            self.taken += count
         return True
 
     def _send_file(self, fd: int, segment: FileSegment) -> int:

@@ -22,7 +22,9 @@ class EngineSettings:
     first_byte_timeout: float = 30.0
     header_timeout: float = 10.0
     body_timeout: float = 30.0
+    body_min_rate: int = 240
     write_timeout: float = 60.0
+    write_min_rate: int = 240
     worker_connections: int = 1000
     body_buffer: int = 262144
     output_buffer: int = 1048576
@@ -51,7 +53,9 @@ class EngineSettings:
             first_byte_timeout=cfg.first_byte_timeout,
             header_timeout=cfg.header_timeout,
             body_timeout=cfg.body_timeout,
+            body_min_rate=cfg.body_min_rate,
             write_timeout=cfg.write_timeout,
+            write_min_rate=cfg.write_min_rate,
             worker_connections=cfg.worker_connections,
             body_buffer=cfg.body_buffer,
             output_buffer=cfg.output_buffer,

@@ -94,8 +94,19 @@ ROWS = (
         metavar="SECONDS",
         default=30.0,
         own=True,
-        help="Seconds of silence between two parts of a request body; 0 = any. A longer silence is answered "
-        "with 408.",
+        help="Seconds in which the next `body_timeout` times `body_min_rate` bytes of a request body must "
+        "arrive; 0 = any. A slower body is answered with 408.",
+    ),
+    Setting(
+        name="body_min_rate",
+        section=TIMEOUTS,
+        flags=("--body-min-rate",),
+        kind=Whole(),
+        metavar="INT",
+        default=240,
+        own=True,
+        help="Bytes a second that a request body must arrive with, on average over `body_timeout`; 0 = any "
+        "byte within `body_timeout` will do.",
     ),
     Setting(
         name="write_timeout",
@@ -105,8 +116,19 @@ ROWS = (
         metavar="SECONDS",
         default=60.0,
         own=True,
-        help="Seconds for which a client may take nothing of its response before the connection is closed; 0 "
-        "= any.",
+        help="Seconds in which a client that reads slowly must take the next `write_timeout` times "
+        "`write_min_rate` bytes of its response before the connection is closed; 0 = any.",
+    ),
+    Setting(
+        name="write_min_rate",
+        section=TIMEOUTS,
+        flags=("--write-min-rate",),
+        kind=Whole(),
+        metavar="INT",
+        default=240,
+        own=True,
+        help="Bytes a second that a client must take of a waiting response, on average over `write_timeout`; "
+        "0 = any byte within `write_timeout` will do.",
     ),
     Setting(
         name="body_buffer",
