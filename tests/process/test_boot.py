@@ -132,6 +132,16 @@ def test_address_becomes_free(serve: ServerFactory) -> None:
     assert server.get_version() == "1"
 
 
+def test_stop_while_waiting_for_the_address(serve: ServerFactory, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = serve("--pid", "pid", bind=f"127.0.0.1:{taken.getsockname()[1]}")
+        server.wait_for_log("trying again")
+        begin = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - begin < 0.9
+    assert not (folder / "pid").exists()
+
+
 def test_pidfile_of_a_living_server_is_respected(serve: ServerFactory, folder: Path) -> None:
     first = serve("--pid", "pid").wait_ready()
     assert (folder / "pid").read_text() == f"{first.pid}\n"

@@ -136,7 +136,9 @@ class Arbiter:
         self.cfg.on_starting(self)
         self.init_signals()
         if not self.LISTENERS:
-            self.LISTENERS, self.is_activated = handover.open_listeners(self.cfg, self.log, self.seating)
+            self.LISTENERS, self.is_activated = handover.open_listeners(
+                self.cfg, self.log, self.seating, self._pause_start
+            )
         self.log.debug("Arbiter booted")
         self.log.info("Listening at: %s (%s)", ",".join(map(str, self.LISTENERS)), self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
@@ -154,6 +156,16 @@ class Arbiter:
         """Where the pid file belongs now; None: nowhere."""
         name: str | None = self.cfg.pidfile
         return f"{name}.2" if name is not None and self.master_pid else name
+
+    def _pause_start(self, seconds: float) -> None:
+        """Wait for an address to become free. Raises HaltServer when the server is stopped meanwhile."""
+        give_up_at = time.monotonic() + seconds
+        while (left := give_up_at - time.monotonic()) > 0:
+            self._wakeup.sleep(left)
+            if any(
+                number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT) for number in self._wakeup.take()
+            ):
+                raise HaltServer("stopped while it was waiting for its address", 0)
 
     def _create_pidfile(self) -> None:
         name = self.name_pidfile()
@@ -178,6 +190,10 @@ class Arbiter:
                 daemon.detach()
             # Last, because it forks: the children must have nothing of the terminal.
             self.prepare(self.current)
+        except HaltServer as halt:
+            self.log.info("Shutting down: %s", halt.reason)
+            self._close_up()
+            sys.exit(halt.exit_status)
         except IndrikError as error:
             self.log.error("Cannot start: %s", error)
             self._close_up()

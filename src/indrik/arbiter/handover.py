@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from indrik.arbiter.offspring import FORK_BLOCKED
@@ -71,7 +71,9 @@ def forget_predecessor() -> None:
         os.environ.pop(name, None)
 
 
-def open_listeners(cfg: Any, log: Any, seating: Seating) -> tuple[list[Listener], bool]:
+def open_listeners(
+    cfg: Any, log: Any, seating: Seating, sleep: Callable[[float], None]
+) -> tuple[list[Listener], bool]:
     """The listeners to start with: inherited ones where they fit `bind`, others anew. And whether they were
     activated.
 
@@ -94,7 +96,7 @@ def open_listeners(cfg: Any, log: Any, seating: Seating) -> tuple[list[Listener]
             listeners.append(found)
             seating.register(found, [one for one in seated if one.asked == found.asked])
         else:
-            listeners += create_sockets(cfg, log, addresses=[address])
+            listeners += create_sockets(cfg, log, addresses=[address], sleep=sleep)
     for one in [*inherited, *seated]:
         if not any(one in seating.family(listener) for listener in listeners):
             # The old master goes on using it: its file stays.
