@@ -103,7 +103,7 @@ def test_refused_by_argparse(folder: Path, arguments: list[str], error: str) -> 
         (["--bind", "127.0.0.1:http", "app"], "127.0.0.1:http"),
         (["--forwarded-allow-ips", "10.0.0.1/8", "app"], "has host bits set"),
         (["--worker-class", "synk", "app"], "(did you mean 'sync'?)"),
-        (["--worker-class", "no.such.Worker", "app"], "there is no module 'no'"),
+        (["-b", "127.0.0.1:0", "--worker-class", "no.such.Worker", "app"], "there is no module 'no'"),
         (["--certfile", "x.pem", "app"], "not supported yet: TLS comes in a later version"),
         (["--log-level", "deug", "app"], "'deug'"),
         (["-c", "nowhere.py", "app"], "configuration file 'nowhere.py' doesn't exist"),
