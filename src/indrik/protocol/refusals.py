@@ -62,6 +62,28 @@ class InvalidChunk(RequestRefused):
     kind = "chunk"
 
 
+class InvalidProxyHeader(RequestRefused):
+    """The connection does not begin as the PROXY protocol wants it."""
+
+    reason = "The PROXY header is missing or malformed."
+    kind = "proxy-header"
+
+
+class ProxyHeaderForbidden(RequestRefused):
+    """The peer is not in `proxy_allow_ips` and wants to name another as the client."""
+
+    status = "403 Forbidden"
+    reason = "This peer may not send a PROXY header."
+    kind = "proxy-peer"
+
+
+class InvalidForwarded(RequestRefused):
+    """RFC 7239: the field by which a trusted proxy names its client cannot be read."""
+
+    reason = "The Forwarded header field is malformed."
+    kind = "forwarded"
+
+
 class InvalidScheme(RequestRefused):
     """Header fields of a trusted proxy contradict one another about the scheme."""
 
