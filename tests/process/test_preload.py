@@ -102,3 +102,16 @@ def test_signal_to_the_whole_group_does_not_end_the_preloader(serve: ServerFacto
     os.kill(server.get_pid(), signal.SIGKILL)
     server.wait_for_log("Worker is ready", 2)
     assert is_alive(preloader)
+
+
+def test_preloader_that_does_not_answer_is_replaced(serve: ServerFactory) -> None:
+    server = serve("--workers", "2", "--preload").wait_ready(2)
+    stopped = preloader_of(server)
+    os.kill(stopped, signal.SIGSTOP)
+    os.kill(server.get_pid(), signal.SIGKILL)
+    with Load(server) as load:
+        server.wait_for_log("did not start a worker within 5 s")
+        server.wait_for_log("Worker is ready", 3)
+    assert load.failures == []
+    assert not is_alive(stopped)
+    assert preloader_of(server, 2) != stopped

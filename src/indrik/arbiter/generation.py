@@ -67,7 +67,7 @@ class Generation:
     @property
     def can_spawn(self) -> bool:
         """Whether workers of it can be forked now."""
-        return self.preloader is None or bool(self.preloader.is_loaded)
+        return self.preloader is None or bool(self.preloader.can_fork)
 
     def limits_boot(self) -> float:
         """Seconds a worker may take to become ready; 0: any time.

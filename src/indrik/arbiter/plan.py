@@ -34,6 +34,9 @@ ABORT_GRACE = 1.0
 #: Seconds that a quick stop (INT, QUIT) grants before KILL.
 QUICK_TIMEOUT = 3.0
 
+#: Seconds between two looks at whether a worker that was told to leave has stopped accepting.
+DRAIN_INTERVAL = 0.05
+
 #: A worker that lived this long after it was ready has not crashed "at once".
 STABLE_AFTER = 5.0
 
@@ -56,6 +59,8 @@ class Seen(NamedTuple):
     aborted_at: float | None = None
     killed_at: float | None = None
     seat: int = 0
+    #: It has been told to leave and has stopped accepting connections.
+    is_draining: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -178,7 +183,7 @@ def plan(now: float, seen: Sequence[Seen], goal: Goal, limits: Limits) -> Plan:
                 draft, [worker for worker in active if worker.generation == goal.candidate], goal.candidate
             )
             active = [worker for worker in active if worker.generation != goal.candidate]
-        _staff(draft, active, goal)
+        _staff(draft, active, goal, [worker for worker in seen if not worker.is_active])
     return Plan(tuple(draft.actions), draft.wake_at)
 
 
@@ -226,7 +231,7 @@ def _try_candidate(draft: _Draft, canaries: Sequence[Seen], generation: int) -> 
         draft.actions.append(Confirm())
 
 
-def _staff(draft: _Draft, active: list[Seen], goal: Goal) -> None:
+def _staff(draft: _Draft, active: list[Seen], goal: Goal, leaving_already: Sequence[Seen]) -> None:
     """Bring number and generation of the workers to what is wanted, never losing a ready one too early."""
     generation = goal.candidate if goal.rolling and goal.candidate is not None else goal.generation
 
@@ -248,7 +253,11 @@ def _staff(draft: _Draft, active: list[Seen], goal: Goal) -> None:
                 Spawn(generation, seat) for seat in _seats_for(missing, staying, stale, goal)
             )
     elif goal.rolling and not stale and all(worker.ready_at is not None for worker in staying):
-        draft.actions.append(Complete())
+        # Old code must not answer any more when the reload is called complete.
+        if leaving or any(is_stale(worker) and not worker.is_draining for worker in leaving_already):
+            draft.wake_at = min(draft.wake_at, draft.now + DRAIN_INTERVAL)
+        else:
+            draft.actions.append(Complete())
 
 
 def _superfluous(active: Sequence[Seen], goal: Goal, is_stale_pid: set[int]) -> list[Seen]:

@@ -117,10 +117,14 @@ class Preloader:
             self._server.log.error(
                 "Stacks of preloader (pid:%s):\n%s", self.pid, take_stacks(self._stacks) or "none"
             )
-            os.kill(self.pid, signal.SIGKILL)
-            self._killed = True
+            self._kill()
             return float("inf")
         return self._asked_at + INSPECT_GRACE
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether the application is loaded and the process fit to be asked for a worker."""
+        return self.is_loaded and not self._killed
 
     def fork_worker(self, age: int, slot: int, stacks: int, listeners: Sequence[int]) -> int:
         """Have a worker forked that becomes the arbiter's child; returns its pid. Raises PreloaderFailed."""
@@ -130,12 +134,20 @@ class Preloader:
             readable, _, _ = select.select([self._sock], [], [], FORK_TIMEOUT)
             answer = self._sock.recv(64) if readable else b""
         except OSError as error:
+            self._kill()
             raise PreloaderFailed(f"the preloader (pid {self.pid}) cannot be reached: {error}") from error
         if not answer:
+            # A late answer would be taken for that to the next question.
+            self._kill()
             raise PreloaderFailed(
                 f"the preloader (pid {self.pid}) did not start a worker within {FORK_TIMEOUT:g} s"
             )
         return int(answer)
+
+    def _kill(self) -> None:
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def reopen_logs(self) -> None:
         """See Preloaders."""
@@ -333,12 +345,16 @@ class _Process:
         listeners = generation.listeners
         if order["listeners"]:
             listeners = [adopt(fd) for fd in fds[1:]]
+        slot = server.scoreboard.slots[order["slot"]]
+        if slot.age != order["age"]:
+            # The arbiter has stopped waiting for this worker and given its slot back.
+            os._exit(1)
         cfg = generation.cfg
         log = generation.log
         worker = cfg.worker_class(
             order["age"], server.pid, listeners, server.app, cfg.timeout / 2.0, cfg, log
         )
-        worker.slot = server.scoreboard.slots[order["slot"]]
+        worker.slot = slot
         worker.arbiter_fd = server.wakeup_fd
         worker.stacks_fd = fds[0]
         server.LISTENERS = listeners

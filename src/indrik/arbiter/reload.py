@@ -85,6 +85,8 @@ class Reload:
             log.reopen_files()
         else:
             log = cfg.logger_class(cfg)
+        for text in cfg.warnings:
+            log.warning("%s", text)
         if cfg.reuse_port != old.cfg.reuse_port:
             raise IndrikError(
                 "reuse_port cannot be changed by a reload, the sockets are bound already; restart the server"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indrik.arbiter.plan import Seen
-from indrik.scoreboard import Scoreboard, Slot
+from indrik.scoreboard import Scoreboard, Slot, State
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +67,7 @@ class Member:
             aborted_at=self.aborted_at,
             killed_at=self.killed_at,
             seat=self.seat,
+            is_draining=self.slot.state >= State.DRAINING,
         )
 
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from indrik.arbiter.plan import (
     ABORT_GRACE,
+    DRAIN_INTERVAL,
     INSPECT_GRACE,
     QUICK_TIMEOUT,
     SOAK,
@@ -137,7 +138,10 @@ class TestTrial:
         new = [worker(3, generation=2), worker(4, generation=2, seat=1)]
         assert actions([*old, new[0]], goal) == [Retire(1), Spawn(2, 1)]
         assert actions([old[1], new[0], booting(4, 2)], goal) == []
-        assert actions([old[1], *new], goal) == [Retire(2), Complete()]
+        assert actions([old[1], *new], goal) == [Retire(2)]
+        leaving = replace(old[1], leaving_at=NOW)
+        assert plan(NOW, [leaving, *new], goal, LIMITS) == Plan((), NOW + DRAIN_INTERVAL)
+        assert actions([replace(leaving, is_draining=True), *new], goal) == [Complete()]
         assert actions(new, goal) == [Complete()]
 
     def test_going_back_is_a_roll_too(self) -> None:
