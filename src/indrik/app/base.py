@@ -19,6 +19,9 @@ from indrik.config.files import find_default_file, read_module, read_python_file
 from indrik.config.resolved import current_directory
 from indrik.errors import ConfigError, ConfigFileError, IndrikError
 
+#: Where a setting on the command line came from, for the operator.
+COMMAND_LINE = "command line"
+
 
 class BaseApplication:
     """A configuration and an application, which `run()` serves.
@@ -125,25 +128,32 @@ class Application(BaseApplication):
         """All sources, each overriding the last: `init`, file, the environment's arguments, command line."""
         parser = self.cfg.parser()
         args = parser.parse_args()
-        self.set_all(self.init(parser, args, args.args) or {}, f"{type(self).__name__}.init")
+        own = self.init(parser, args, args.args) or {}
+        self.set_all(own, self.init_source)
         # Before the file is sought, so that its own imports see the directory.
         self.chdir()
         variable, words = environment_arguments()
         parser.origin = variable
         env_args = parser.parse_args(words)
-        named = args.config or env_args.config
+        named = args.config or env_args.config or own.get("config")
         if named:
             self.load_config_from_file(named)
-        elif (found := find_default_file()) is not None:
-            self.load_config_from_file(found)
-            self.cfg.set("config", found, "found in the directory")
+        else:
+            self.load_default_file()
         self.set_all(given(env_args), variable)
-        self.set_all(given(args), "command line")
+        self.set_all(given(args), COMMAND_LINE)
         self.chdir()
 
     def set_all(self, values: dict[str, Any], source: str) -> None:
         for name, value in values.items():
             self.cfg.set(name.lower(), value, source)
+
+    def load_default_file(self) -> None:
+        """Load the configuration file in the directory, if there is one."""
+        found = find_default_file()
+        if found is not None:
+            self.load_config_from_file(found)
+            self.cfg.set("config", found, "found in the directory")
 
     def load_config_from_file(self, filename: str) -> None:
         self.load_config_from_module_name_or_filename(filename)
@@ -175,6 +185,11 @@ class Application(BaseApplication):
 
     def get_config_from_module_name(self, module_name: str) -> dict[str, Any]:
         return read_module(module_name, fresh=self.reloading)
+
+    @property
+    def init_source(self) -> str:
+        """What the operator is told about where the settings of `init` come from."""
+        return f"{type(self).__name__}.init"
 
     # --- running
 
@@ -232,4 +247,4 @@ def outside_indrik(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-__all__ = ["Application", "BaseApplication"]
+__all__ = ["COMMAND_LINE", "Application", "BaseApplication"]

@@ -88,6 +88,22 @@ class Directory(Text):
         return path
 
 
+class DeployFile(Text):
+    """A PasteDeploy file that exists, as an absolute path, with the section that may follow after `#`."""
+
+    label = "FILE[#SECTION]"
+
+    def parse(self, value: Any) -> str | None:
+        text = super().parse(value)
+        if text is None:
+            return None
+        path, mark, section = text.partition("#")
+        path = os.path.normpath(os.path.join(current_directory(), path))
+        if not os.path.isfile(path):
+            raise RejectedValue(f"{path!r} not found")
+        return f"{path}{mark}{section}"
+
+
 class Files(TextList):
     """Files that exist, or patterns (`*`, `?`, `[`) that may match nothing yet."""
 

@@ -123,6 +123,12 @@ class BoundSetting:
         """True if the value is the built-in one. For a hook this means: nothing to call."""
         return self.value is self.default or (not callable(self.value) and bool(self.value == self.default))
 
+    @property
+    def is_given(self) -> bool:
+        """Whether anybody has set it; a default, or the environment variable in its place, is not enough."""
+        variable = self.row.environment.variable if self.row.environment is not None else None
+        return self.source not in (DEFAULT, f"environment variable {variable}")
+
     def get(self) -> Any:
         return self.value
 

@@ -13,6 +13,7 @@ import pytest
 from indrik.config.kinds import Kind, RejectedValue
 from indrik.config.resolved import (
     ClassName,
+    DeployFile,
     Directory,
     Files,
     Group,
@@ -140,6 +141,18 @@ def test_directory_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PWD", raising=False)
     assert Directory().parse("inner/../inner") == str(tmp_path / "inner")
+
+
+def test_file_of_paste_deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.ini").write_text("")
+    (tmp_path / "folder").mkdir()
+    kind = DeployFile()
+    assert kind.parse(" folder/../shop.ini#admin ") == f"{tmp_path}/shop.ini#admin"
+    assert kind.parse(None) is None
+    for wrong in ("nowhere.ini", "folder", ""):
+        with pytest.raises(RejectedValue, match="' not found"):
+            kind.parse(wrong)
 
 
 def test_files_may_be_patterns(tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ import os
 
 from indrik.config.kinds import FileMode, Flag, Text
 from indrik.config.lists import Assignments, TextList
-from indrik.config.resolved import Directory, Group, User, current_directory
+from indrik.config.resolved import DeployFile, Directory, Group, User, current_directory
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Server Mechanics"
-PASTE_LATER = "PasteDeploy comes in a later version"
 
 ROWS = (
     Setting(
@@ -58,8 +57,8 @@ ROWS = (
         flags=("-D", "--daemon"),
         kind=Flag(),
         default=False,
-        help="Leave the terminal and go on in the background. The command ends when the server has started, with "
-        "status 1 if it could not. Under systemd or another supervisor leave it off.",
+        help="Leave the terminal and go on in the background. The command ends when the server has started, "
+        "with status 1 if it could not. Under systemd or another supervisor leave it off.",
     ),
     Setting(
         name="raw_env",
@@ -150,12 +149,14 @@ ROWS = (
         name="paste",
         section=SECTION,
         flags=("--paste", "--paster"),
-        kind=Text(),
+        kind=DeployFile(),
         metavar="STRING",
         default=None,
-        supported=False,
-        reason=PASTE_LATER,
-        help="PasteDeploy file that holds the application, with `#SECTION` for one other than `main`.",
+        help="PasteDeploy file that holds the application, with `#SECTION` for one other than `main`; it "
+        "goes before an application named in another way. Needs the extra `paste`. `[loggers]` in it is used "
+        "as `logconfig`. Its `[server:main]` is read only if it says `use = egg:indrik#main`, as the "
+        "description of 2016 has it; for any other server's it is left alone, as in Gunicorn 27, so that an "
+        "address meant for another server is never opened. Configuration file and command line override it.",
     ),
     Setting(
         name="raw_paste_global_conf",
@@ -164,9 +165,8 @@ ROWS = (
         kind=TextList(),
         metavar="CONF",
         default=[],
-        supported=False,
-        reason=PASTE_LATER,
         help="Global setting for PasteDeploy, as `KEY=VALUE`, with `\\=` for an equals sign in the key; may "
-        "be given repeatedly.",
+        "be given repeatedly. Factories get it, and `%(KEY)s` in the file stands for it unless `[DEFAULT]` "
+        "has that key.",
     ),
 )
