@@ -164,7 +164,8 @@ def render(
         if type(pair) is not tuple or len(pair) != 2:
             pair = _pair(pair)
         name, value = pair
-        known = _names.get(name)
+        # What is no str may not even be hashable.
+        known = _names.get(name) if type(name) is str else None
         if known is None:
             known = _name(name)
         # What is not plain may still be a tab or obs-text.
@@ -266,7 +267,7 @@ def render_early_hints(headers: list[tuple[str, str]]) -> bytes:
     """A 103 interim response (RFC 8297). Raises `InvalidResponse`."""
     parts = ["HTTP/1.1 103 Early Hints"]
     for name, value in headers:
-        prefix, meaning = _names.get(name) or _name(name)
+        prefix, meaning = (_names.get(name) if type(name) is str else None) or _name(name)
         _check_value(name, value)
         if meaning == _ORDINARY:
             parts.append(f"{prefix}{value}")
