@@ -48,7 +48,7 @@ $(1)/.stamp-tools: $(1)/.stamp-venv pyproject.toml $$(REQUIREMENTS)
 	@echo "== tools and test requirements in $(1)"
 	@$(1)/bin/pip install -q 'setuptools>=77' 'cython>=3.3'
 	@INDRIK_PURE=1 $$(LOCK) $(1)/bin/pip install -q --no-build-isolation \
-		'.[dev,setproctitle,reload]' $$(REQUIREMENTS:%=-r %)
+		'.[dev,setproctitle,reload,paste]' $$(REQUIREMENTS:%=-r %)
 	@touch $$@
 
 $(1)/.stamp-package: $(1)/.stamp-tools setup.py $$(SOURCES)
