@@ -210,3 +210,18 @@ def test_first_boot_that_hangs_is_explained(serve: ServerFactory, folder: Path) 
     server.wait_for_log(r'app.py", line 2')
     server.wait_for_log("Booting worker", 2)
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_to_the_whole_group(serve: ServerFactory, number: int, preload: tuple[str, ...]) -> None:
+    # ^C in a terminal, or a supervisor that signals every process it knows of.
+    server = serve("--workers", "2", *preload).wait_ready(2)
+    with server.connect() as sock:
+        sock.sendall(b"GET /sleep/0.5 HTTP/1.1\r\nHost: test\r\n\r\n")
+        os.killpg(server.pid, number)
+        if number == signal.SIGTERM:
+            assert read_answer(sock)
+    assert server.wait_exit() == 0
+    assert "ERROR" not in server.log()
+    assert "CRITICAL" not in server.log()
