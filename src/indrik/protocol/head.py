@@ -6,6 +6,7 @@ cuts it by index, so that one source is quick both compiled and uncompiled.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 import cython
@@ -26,7 +27,7 @@ from indrik.protocol.fields import (
 )
 from indrik.protocol.framing import body_length, keeps_alive, wants_continue
 from indrik.protocol.limits import Limits
-from indrik.protocol.octets import cut, find, first_forbidden, is_field_text, is_target, is_token
+from indrik.protocol.octets import cut, find, first_forbidden, has_at, is_field_text, is_target, is_token
 from indrik.protocol.refusals import (
     ContentTooLarge,
     FieldsTooLarge,
@@ -44,17 +45,34 @@ _TAB = 9
 _LF = 10
 _CR = 13
 _SPACE = 32
+_SLASH = 47
 _COLON = 58
+_QUESTION = 63
 
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
 
-#: uri-host [ ":" port ] of RFC 9110 section 7.2; empty is allowed for a target without an authority.
-_HOST = re.compile(
-    r"(?:\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\]"
-    r"|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?"
+#: uri-host [ ":" port ] of RFC 9110 section 7.2: an IPv6 address, IPvFuture or a registered name, and the
+#: port; empty is allowed for a target without an authority.
+_AUTHORITY = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]+)\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\]"
+    r"|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]{0,5}))?"
 )
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*)://([^/?#]*)")
+_FOLD = re.compile(rb"[ \t]*(?:\r\n[ \t]+)+")
+
+
+def _is_authority(text: str) -> bool:
+    """Whether `text` is a host with or without a port, as Host and targets have it."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is None or (found[2] and int(found[2]) > 65535):
+        return False
+    if found[1] is not None:
+        try:
+            ipaddress.IPv6Address(found[1])
+        except ValueError:
+            return False
+    return True
 
 
 class HeadParser:
@@ -83,13 +101,13 @@ class HeadParser:
 
         Raises `TargetTooLong`, `FieldsTooLarge` or `InvalidRequestLine`.
         """
+        # The last octet may be a CR whose LF is still under way.
+        end = len(data) - 1 if data.endswith(b"\r") else len(data)
         line = data.find(b"\r\n")
-        if (line if line >= 0 else len(data)) > self._line_limit:
+        if (line if line >= 0 else end) > self._line_limit:
             raise TargetTooLong("the request line is too long")
         if len(data) > self.head_limit:
             raise FieldsTooLarge("the request head is too large")
-        # The last octet may be a CR whose LF is still under way.
-        end = len(data) - 1 if data.endswith(b"\r") else len(data)
         forbidden = first_forbidden(data + b"\r\n", 0, end)
         if forbidden >= 0:
             raise InvalidRequestLine(f"octet {data[forbidden : forbidden + 1]!r} in the request head")
@@ -121,13 +139,19 @@ class HeadParser:
 
         if end > self.head_limit:
             raise FieldsTooLarge("the request head is too large")
+        if self._folding:
+            # Before anything is read: framing must be decided by the whole value. Not behind the request line
+            # (RFC 9112 section 2.2).
+            eol = data.find(b"\r\n") + 2
+            data = data[:eol] + _FOLD.sub(b" ", data[eol:end])
+            end = len(data)
         # Latin-1 is one character an octet, so an index into `data` is one into `text` too.
         text = data[:end].decode("latin-1")
 
         eol = find(data, _CR, 0, end)
         self._check_line(data, 0, eol)
         request: Request = Request.__new__(Request)
-        self._request_line(request, cut(text, 0, eol))
+        self._request_line(request, data, text, eol)
         request.is_trusted = is_trusted
         request.has_scheme = False
 
@@ -142,9 +166,7 @@ class HeadParser:
             colon = find(data, _COLON, at, eol)
             octet = data[at]
             if colon <= at or octet == _SPACE or octet == _TAB:
-                self._fold(text[at:eol], values)
-                at = eol + 2
-                continue
+                self._refuse_line(text[at:eol])
             record = known_field(data, at, colon)
             if record is None:
                 record = self._name(text[at:colon])
@@ -213,6 +235,8 @@ class HeadParser:
         else:
             request.keep_alive = keeps_alive(connection, request.minor_version)
         if request.method == "CONNECT":
+            if request.uri[0] == "/":
+                raise InvalidTarget(f"CONNECT needs host:port, not {request.uri[:120]!r}")
             request.keep_alive = False
         return request
 
@@ -225,51 +249,54 @@ class HeadParser:
         if not is_field_text(data, start, end) or data[end + 1] != _LF:
             raise InvalidRequestLine(f"a control octet in {data[start : min(end + 2, start + 80)]!r}")
 
-    def _request_line(self, request: Request, line: str) -> None:
+    def _request_line(self, request: Request, data: bytes, text: str, end: cython.Py_ssize_t) -> None:
+        """The request line is the first `end` octets of `data`, and characters of `text`."""
         space: cython.Py_ssize_t
         last: cython.Py_ssize_t
         mark: cython.Py_ssize_t
         method: str
         uri: str
         path: str
-        if len(line) > self._line_limit:
+        if end > self._line_limit:
             raise TargetTooLong("the request line is too long")
-        space = line.find(" ")
-        last = len(line) - 9
-        if space < last and line.endswith(" HTTP/1.1"):
+        space = find(data, _SPACE, 0, end)
+        last = end - 9
+        if space < last and has_at(data, b" HTTP/1.1", last):
             request.minor_version = 1
-        elif space < last and line.endswith(" HTTP/1.0"):
+        elif space < last and has_at(data, b" HTTP/1.0", last):
             request.minor_version = 0
         else:
-            last = line.rfind(" ")
+            last = text.rfind(" ", 0, end)
             if last == space:
-                raise InvalidRequestLine(f"{line[:120]!r} is not METHOD SP target SP version")
-            request.minor_version = self._version(line[last + 1 :])
-        if space == 3 and line.startswith("GET"):
+                raise InvalidRequestLine(f"{text[: min(end, 120)]!r} is not METHOD SP target SP version")
+            request.minor_version = self._version(text[last + 1 : end])
+        if space == 3 and has_at(data, b"GET", 0):
             method = "GET"
         else:
-            method = cut(line, 0, space) if space > 0 else ""
+            method = cut(text, 0, space) if space > 0 else ""
             if method not in self._common_methods:
                 method = self._method(method)
-        uri = cut(line, space + 1, last)
+        uri = cut(text, space + 1, last)
         if not is_target(uri):
             raise InvalidTarget(f"request target {uri[:120]!r}")
-        request.line = line
         request.method = method
         request.uri = uri
-        path = uri if uri[0] == "/" else self._path(method, uri)
-        mark = path.find("?")
+        path = uri if data[space + 1] == _SLASH else self._path(method, uri)
+        mark = find(data, _QUESTION, space + 1, last)
         if mark < 0:
             request.path = path
             request.query = ""
         else:
-            request.path = cut(path, 0, mark)
-            request.query = cut(path, mark + 1, len(path))
+            mark = path.find("?")
+            request.path = cut(path, 0, mark) if mark >= 0 else path
+            request.query = cut(path, mark + 1, len(path)) if mark >= 0 else ""
 
     def _path(self, method: str, uri: str) -> str:
         """The path and query of a target that is not in origin form (RFC 9112 section 3.2)."""
         if method == "CONNECT":
-            if not uri or not _HOST.fullmatch(uri) or ":" not in uri:
+            # RFC 9110 section 9.3.6: there is no default port.
+            host, _, port = uri.rpartition(":")
+            if not host or not port.isdigit() or int(port) == 0 or not _is_authority(uri):
                 raise InvalidTarget(f"CONNECT needs host:port, not {uri[:120]!r}")
             return ""
         if uri == "*":
@@ -280,7 +307,7 @@ class HeadParser:
         if absolute is None or absolute[1].lower() not in ("http", "https"):
             raise InvalidTarget(f"request target {uri[:120]!r}")
         rest: str = uri[absolute.end() :]
-        if not absolute[2] or not _HOST.fullmatch(absolute[2]):
+        if not absolute[2] or not _is_authority(absolute[2]):
             raise InvalidTarget(f"the authority of {uri[:120]!r}")
         return rest if rest.startswith("/") else "/" + rest
 
@@ -295,6 +322,10 @@ class HeadParser:
         for index, record in enumerate(request.names):
             if record[3] == HOST:
                 request.values[index] = absolute[2]
+                return
+        # HTTP/1.0 may do without Host.
+        request.names.append(field_name("Host"))
+        request.values.append(absolute[2])
 
     def _version(self, version: str) -> int:
         found = _VERSION.fullmatch(version)
@@ -328,20 +359,14 @@ class HeadParser:
             raise InvalidField(f"header field name {name!r} has an underscore")
         return self._header_map == "dangerous"
 
-    def _fold(self, line: str, values: list[str]) -> None:
-        """A line that is not a field: obsolete folding (RFC 9112 section 5.2) where permitted, else a
-        refusal.
-        """
-        if line[0] not in " \t":
-            raise InvalidField(f"{line[:60]!r} is not a header field")
-        if not self._folding or not values:
+    def _refuse_line(self, line: str) -> None:
+        """Refuses a line that is not a field; obsolete folding (RFC 9112 section 5.2) is undone before."""
+        if line[0] in " \t":
             raise InvalidField("a header field is folded over several lines")
-        values[-1] = f"{values[-1]} {line.strip(' ' + chr(9))}".strip(" ")
-        if len(values[-1]) > self._field_size_limit:
-            raise FieldsTooLarge("a header field is too large")
+        raise InvalidField(f"{line[:60]!r} is not a header field")
 
     def _check_host(self, host: str) -> None:
         # Most requests are for the host of the one before.
-        if not _HOST.fullmatch(host):
+        if not _is_authority(host):
             raise InvalidHost(f"Host {host[:120]!r}")
         self._last_host = host
