@@ -26,6 +26,9 @@ class _NoBody(io.BytesIO):
     def write(self, data: object, /) -> int:
         raise io.UnsupportedOperation("a request body cannot be written to")
 
+    def writelines(self, lines: object, /) -> None:
+        raise io.UnsupportedOperation("a request body cannot be written to")
+
 
 NO_BODY: BinaryIO = _NoBody()
 
@@ -38,7 +41,7 @@ class RequestBody:
     an announced length was checked by the parser. `directory` is where the temporary file lives.
     """
 
-    __slots__ = ("_decoder", "_directory", "_file", "_left", "_limit", "_memory", "_parts", "received")
+    __slots__ = ("_decoder", "_directory", "_file", "_in_memory", "_left", "_limit", "_memory", "received")
 
     def __init__(
         self,
@@ -53,8 +56,9 @@ class RequestBody:
         self._memory = memory
         self._limit = limit
         self._directory = directory
-        self._parts: list[bytes] = []
-        self._file: BinaryIO | None = None
+        # Not a list of pieces: a stranger who sends chunks of two octets would make each cost fifty.
+        self._in_memory = io.BytesIO()
+        self._file: BinaryIO = self._in_memory
         self.received = 0
 
     @property
@@ -74,8 +78,8 @@ class RequestBody:
             pieces, rest = self._decoder.feed(data)
             for piece in pieces:
                 self._store(piece)
-                if self._limit and self.received > self._limit:
-                    raise ContentTooLarge(f"a chunked body grew past {self._limit} bytes")
+            if self._limit and self.received + self._decoder.left > self._limit:
+                raise ContentTooLarge(f"a chunked body grows past {self._limit} bytes")
             return rest
         assert self._left is not None
         if len(data) <= self._left:
@@ -89,25 +93,17 @@ class RequestBody:
 
     def _store(self, piece: bytes) -> None:
         self.received += len(piece)
-        if self._file is None:
-            if self.received <= self._memory:
-                self._parts.append(piece)
-                return
+        if self.received > self._memory and self._file is self._in_memory:
             self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
-            self._file.writelines(self._parts)
-            self._parts.clear()
+            with self._in_memory as written:
+                self._file.write(written.getbuffer())
         self._file.write(piece)
 
     def open(self) -> BinaryIO:
         """The complete body as a binary file at its start. The caller closes it."""
-        if self._file is None:
-            return io.BytesIO(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
         self._file.seek(0)
         return self._file
 
     def discard(self) -> None:
         """Gives the storage back when nobody will read the body."""
-        self._parts.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()

@@ -10,12 +10,12 @@ from indrik.protocol.refusals import FieldsTooLarge, InvalidChunk, RequestRefuse
 
 #: chunk-size and chunk-ext. A size of more than 15 digits overflows 63 bits somewhere. RFC 9112 section
 #: 7.1.1 allows white space around an extension's ";" and "=" only as an obsolete form (BWS); it is accepted
-#: before ";" only.
+#: around ";" only, and nowhere at the end of the line.
 _SIZE = re.compile(
-    rb"([0-9A-Fa-f]{1,15})[ \t]*"
-    rb"(?:;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"([0-9A-Fa-f]{1,15})"
+    rb"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
     rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?[ \t]*)*"
+    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*"
 )
 
 #: Field names that would change the meaning of the request after it was acted upon (RFC 9110 section 6.5.1).
@@ -52,6 +52,11 @@ class ChunkedDecoder:
     def is_done(self) -> bool:
         """Whether the last chunk and the trailers were read."""
         return self._state == _DONE
+
+    @property
+    def left(self) -> int:
+        """Octets of the current chunk that have not arrived yet."""
+        return self._left
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         """The body octets in `data`, and what stands behind the end of the body (empty until `is_done`).
