@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +17,12 @@ class FileWrapper:
         self.filelike = filelike
         self.blksize = blksize
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Any]:
         return self
 
-    def __next__(self) -> bytes:
-        data: bytes = self.filelike.read(self.blksize)
+    def __next__(self) -> Any:
+        # Whether these are bytes is for the gateway to say.
+        data = self.filelike.read(self.blksize)
         if data:
             return data
         raise StopIteration
@@ -35,13 +38,29 @@ class FileWrapper:
 
         The position is the file object's own, so what was read from it already is not sent again.
         """
+        filelike = self.filelike
+        if isinstance(filelike, tempfile._TemporaryFileWrapper):
+            filelike = filelike.file
+        if not _is_plain(filelike):
+            return None
         try:
-            fd = self.filelike.fileno()
-            position = self.filelike.tell()
-        except (AttributeError, OSError, ValueError):
-            # No descriptor, not seekable, or closed: iterating gives the right answer or the right error.
+            fd = filelike.fileno()
+            position = filelike.tell()
+        except (OSError, ValueError):
+            # Not seekable, or closed: iterating gives the right answer or the right error.
             return None
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
+        # Files that the kernel makes up (/proc) say that they are empty.
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
             return None
         return fd, position, max(0, status.st_size - position)
+
+
+def _is_plain(filelike: object) -> bool:
+    """Whether `filelike` gives the bytes of its descriptor as they are.
+
+    A decompressing or decoding object lends the descriptor of what it reads: having one proves nothing.
+    """
+    if type(filelike) in (io.BufferedReader, io.BufferedRandom):
+        filelike = filelike.raw  # type: ignore[attr-defined]
+    return type(filelike) is io.FileIO
