@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from indrik.arbiter import spew
 from indrik.net.listeners import Listener
 
 
@@ -60,6 +61,7 @@ class Generation:
         os.chdir(self.directory)
         sys.path[:] = self.path
         environment.apply(self.cfg.env)
+        spew.follow(self.cfg.spew)
         if app.cfg is not self.cfg:
             app.cfg = self.cfg
             app.callable = None

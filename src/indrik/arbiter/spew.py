@@ -15,6 +15,15 @@ def install() -> None:
     sys.settrace(_trace)
 
 
+def follow(wanted: bool) -> None:
+    """Install it or take it away again; a debugger or a coverage tool that traces instead is left alone."""
+    if wanted:
+        install()
+    elif sys.gettrace() is _trace:
+        threading.settrace(None)
+        sys.settrace(None)
+
+
 def _trace(frame: FrameType, event: str, argument: Any) -> Any:
     if event == "line":
         name = frame.f_code.co_filename
