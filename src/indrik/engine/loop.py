@@ -167,9 +167,13 @@ class Engine:
         """Accepts and serves at most `most` clients one after the other; returns how many there were."""
         context = self.context
         for accepted in range(most):
-            if len(context.connections) >= self._most_connections and not self._shed_idle():
-                self._pause_listening()
-                return accepted
+            if len(context.connections) >= self._most_connections:
+                if accepted:
+                    # Nobody is sent away for a client that may not exist: the next turn knows of one.
+                    return accepted
+                if not self._shed_idle():
+                    self._pause_listening()
+                    return accepted
             try:
                 sock, address = listener.sock.accept()
             except BlockingIOError:
@@ -199,7 +203,7 @@ class Engine:
     def accept_backlog(self) -> None:
         """Accepts whatever the kernel holds for the listeners now, for a worker that nobody comes after."""
         for listener in self._listeners.values():
-            while self._accept_some(listener, _ACCEPTS) == _ACCEPTS:
+            while self._accept_some(listener, _ACCEPTS):
                 pass
 
     def _watch_listeners(self) -> None:
