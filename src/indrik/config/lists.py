@@ -1,4 +1,4 @@
-"""Kinds of values with parts: lists of texts, words between commas, networks, tables."""
+"""Kinds of values with parts: lists of texts, words between commas, networks, tables, counts of proxies."""
 
 from __future__ import annotations
 
@@ -122,3 +122,45 @@ class Table(Kind):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object"}
+
+
+class HopCounts(Kind):
+    """How many proxies write each part of what they say of the client, and in which header field."""
+
+    label = "table (dict) of for, proto, host, port, prefix (whole numbers), field (X-Forwarded or Forwarded)"
+    parts = ("for", "proto", "host", "port", "prefix")
+    fields = ("X-Forwarded", "Forwarded")
+
+    def parse(self, value: Any) -> dict[str, int | str] | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise RejectedValue(f"must be a dict, not {type(value).__name__}")
+        parsed: dict[str, int | str] = {}
+        for key, item in value.items():
+            if key == "field":
+                parsed[key] = self.parse_field(item)
+            elif key not in self.parts:
+                hint = did_you_mean(str(key), (*self.parts, "field"))
+                raise RejectedValue(f"{key!r} is not one of {', '.join(self.parts)}, field{hint}")
+            elif isinstance(item, bool) or not isinstance(item, int) or item < 0:
+                raise RejectedValue(f"{key!r} must be a number of proxies, not {item!r}")
+            else:
+                parsed[key] = item
+        if not any(parsed.get(part) for part in self.parts):
+            raise RejectedValue(f"must count at least one proxy for one of {', '.join(self.parts)}")
+        return parsed
+
+    def parse_field(self, item: Any) -> str:
+        for field in self.fields:
+            if isinstance(item, str) and item.strip().lower() == field.lower():
+                return field
+        raise RejectedValue(f"'field' must be {' or '.join(self.fields)}, not {item!r}")
+
+    def schema(self) -> dict[str, Any]:
+        counts: dict[str, Any] = {part: {"type": "integer", "minimum": 0} for part in self.parts}
+        return {
+            "type": "object",
+            "properties": {**counts, "field": {"enum": list(self.fields)}},
+            "additionalProperties": False,
+        }

@@ -12,6 +12,7 @@ cdef int _EXCHANGE
 cdef int _SENDING
 cdef int _LINGERING
 cdef int _CLOSED
+cdef int _PROXY_HEADER
 
 cdef class Connection(Channel):
     cdef readonly int fd
@@ -29,6 +30,7 @@ cdef class Connection(Channel):
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line
+    cdef bint _may_announce
     cdef Request _request
     cdef object _body
     cdef object _output

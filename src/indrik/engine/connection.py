@@ -25,6 +25,7 @@ from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_tw
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
+from indrik.protocol.proxy_header import parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
@@ -44,6 +45,7 @@ class State(enum.IntEnum):
     SENDING = 3  # the response is complete, its rest waits for the client to read
     LINGERING = 4  # nothing more is sent; input is thrown away so that the client can read the last answer
     CLOSED = 5
+    PROXY_HEADER = 6  # just accepted; a PROXY header may or must come before the first request
 
 
 # The values of `State` as plain integers, which are C integers when compiled.
@@ -53,6 +55,7 @@ _EXCHANGE = 2
 _SENDING = 3
 _LINGERING = 4
 _CLOSED = 5
+_PROXY_HEADER = 6
 
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
@@ -90,6 +93,7 @@ class Connection(Channel):
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
+        self._may_announce = False
         self._lingered = 0
         # Bytes of the body received, or of the output taken, when the present deadline was set.
         self._marked = 0.0
@@ -107,7 +111,15 @@ class Connection(Channel):
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has arrived and nothing is left to send."""
-        return self.state == _HEAD and not self._input
+        return (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input
+
+    def expect_proxy_header(self, is_allowed: cython.bint) -> None:
+        """Has the PROXY protocol's header read before the first request. Only right after accepting.
+
+        `is_allowed` says whether the peer may send one.
+        """
+        self.state = _PROXY_HEADER
+        self._may_announce = is_allowed
 
     def is_congested(self) -> cython.bint:
         return self._output is not None and self._output.spooled > self._context.settings.output_spool
@@ -203,7 +215,7 @@ class Connection(Channel):
 
         A request may be under way towards an idle connection right now, so it is not closed at once.
         """
-        if self.state == _HEAD:
+        if self.state == _HEAD or self.state == _PROXY_HEADER:
             self._arm(self._context.timers.drain)
 
     # --- input ---
@@ -221,9 +233,33 @@ class Connection(Channel):
                     return
             else:
                 self._input = self._input + data if self._input else data
+                if self.state == _PROXY_HEADER:
+                    self._read_proxy_header()
             self._advance()
         except RequestRefused as refusal:
             self.refuse(refusal)
+
+    def _read_proxy_header(self) -> None:
+        """Takes the header from the input as soon as it is whole; then requests may follow."""
+        timers = self._context.timers
+        header = parse_proxy_header(
+            self._input, self._context.settings.proxy_protocol, self._may_announce
+        )
+        if header is None:
+            if self.queue is not timers.head:
+                self._arm(timers.head)
+            return
+        self.state = _HEAD
+        if not header.consumed:
+            return
+        self._input = self._input[header.consumed :]
+        self.proxy_header = header
+        if header.names_client:
+            # `_is_trusted` stays the real peer's: whoever connected has written the fields of the request.
+            self.peer = header.source
+            self.peer_port = "" if header.source is None else str(header.source[1])
+        if not self._input:
+            self._arm(timers.drain if self._context.is_draining else timers.first_byte)
 
     def _advance(self) -> None:
         """Parses and hands over requests as long as whole ones are there."""

@@ -6,6 +6,7 @@ cdef class Channel(Timer):
     cdef readonly bint is_closed
     cdef readonly object peer
     cdef readonly str peer_port
+    cdef readonly object proxy_header
     cdef readonly object listener
     cpdef bint may_keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

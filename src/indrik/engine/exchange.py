@@ -10,6 +10,7 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.output import FileSegment
 from indrik.engine.timers import Timer
 from indrik.engine.transport import monotonic
+from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.request import Request
 
@@ -22,9 +23,9 @@ class Channel(Timer):
 
     A timer, because the server waits for one thing of each client at a time.
 
-    peer: the client's (address, port), None on a unix socket; peer_port: the port as text. listener: the
-    `Listener` that the client connected to. is_closed: whether the client is gone; what is sent then is
-    dropped.
+    peer: the client's (address, port), None on a unix socket; peer_port: the port as text. proxy_header: what
+    a proxy has said of the client by the PROXY protocol, None for nothing. listener: the `Listener` that the
+    client connected to. is_closed: whether the client is gone; what is sent then is dropped.
     """
 
     def __init__(self, peer: tuple[str, int] | None, listener: Listener) -> None:
@@ -32,6 +33,7 @@ class Channel(Timer):
         self.is_closed = False
         self.peer = peer
         self.peer_port = "" if peer is None else str(peer[1])
+        self.proxy_header: ProxyHeader | None = None
         self.listener = listener
 
     def may_keep_alive(self) -> cython.bint:

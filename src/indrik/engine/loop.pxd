@@ -11,6 +11,7 @@ cdef unsigned int _ENDED
 cdef class Engine:
     cdef readonly Context context
     cdef object _trusts
+    cdef object _proxies
     cdef dict _listeners
     cdef dict _wakeups
     cdef bint _is_listening

@@ -35,11 +35,16 @@ _READABLE = int(select.EPOLLIN)
 _ENDED = int(select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR)
 
 
+def _nobody(peer: tuple[str, int] | None) -> bool:
+    return False
+
+
 class Engine:
     """One loop with its listeners and connections. Owned by one thread of one worker.
 
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
-    socket) may say for whom it forwards.
+    socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
+    `proxy_protocol` is on.
     """
 
     def __init__(
@@ -49,9 +54,11 @@ class Engine:
         slot: Slot,
         trusts: Callable[[tuple[str, int] | None], bool],
         on_refusal: RefusalSink,
+        proxies: Callable[[tuple[str, int] | None], bool] = _nobody,
     ) -> None:
         self.context = Context(settings, handler, slot, on_refusal)
         self._trusts = trusts
+        self._proxies = None if settings.proxy_protocol == "off" else proxies
         self._listeners: dict[int, Listener] = {}
         self._wakeups: dict[int, Callable[[], None]] = {}
         self._is_listening = False
@@ -191,6 +198,8 @@ class Engine:
             peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
             fd = sock.detach()
             connection = Connection(context, fd, peer, listener, self._trusts(peer))
+            if self._proxies is not None:
+                connection.expect_proxy_header(self._proxies(peer))
             context.connections[fd] = connection
             context.slot.count_accepted()
             # Its request is often here already; then a client that closes at once never needs a registration.

@@ -25,6 +25,7 @@ class EngineSettings:
     body_min_rate: int = 240
     write_timeout: float = 60.0
     write_min_rate: int = 240
+    proxy_protocol: str = "off"
     worker_connections: int = 1000
     body_buffer: int = 262144
     output_buffer: int = 1048576
@@ -56,6 +57,7 @@ class EngineSettings:
             body_min_rate=cfg.body_min_rate,
             write_timeout=cfg.write_timeout,
             write_min_rate=cfg.write_min_rate,
+            proxy_protocol=cfg.proxy_protocol,
             worker_connections=cfg.worker_connections,
             body_buffer=cfg.body_buffer,
             output_buffer=cfg.output_buffer,

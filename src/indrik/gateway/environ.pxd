@@ -6,5 +6,6 @@ cdef class EnvironBuilder:
     cdef dict _templates
     cdef list _schemes
     cdef str _script_name
+    cdef object _forwarding
     cpdef dict build(self, Exchange exchange)
     cdef _set_scheme(self, dict environ)

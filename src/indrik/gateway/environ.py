@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,8 +15,10 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.exchange import Exchange
 from indrik.errors import ConfigError
 from indrik.gateway.file_wrapper import FileWrapper
+from indrik.gateway.forwarding import Forwarding
 from indrik.net.listeners import Listener
 from indrik.protocol.fields import FieldName, mark_scheme
+from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
 
@@ -25,7 +28,7 @@ class EnvironSettings:
     """What the environ says besides the request.
 
     script_name: the default SCRIPT_NAME. secure_scheme_headers: upper-case field name to the value that
-    means https.
+    means https. forwarded: the setting of that name.
     """
 
     software: str
@@ -34,6 +37,7 @@ class EnvironSettings:
     multiprocess: bool
     script_name: str = ""
     secure_scheme_headers: dict[str, str] = field(default_factory=dict)
+    forwarded: Mapping[str, Any] | None = None
 
 
 class EnvironBuilder:
@@ -49,6 +53,7 @@ class EnvironBuilder:
         for name in settings.secure_scheme_headers:
             mark_scheme(name)
         self._script_name = settings.script_name
+        self._forwarding = None if settings.forwarded is None else Forwarding(settings.forwarded)
 
     def _template(self, listener: Listener) -> dict[str, Any]:
         settings = self._settings
@@ -84,8 +89,8 @@ class EnvironBuilder:
     def build(self, exchange: Exchange) -> dict:
         """The environ of `exchange`.
 
-        Raises `InvalidScheme` when a trusted proxy contradicts itself, `ConfigError` when the path does not
-        begin with the configured SCRIPT_NAME.
+        Raises `InvalidScheme` when a trusted proxy contradicts itself, `InvalidForwarded` when it cannot be
+        understood, `ConfigError` when the path does not begin with the configured SCRIPT_NAME.
         """
         request: Request = exchange.request
         listener = exchange.channel.listener
@@ -115,6 +120,9 @@ class EnvironBuilder:
         if peer is not None:
             environ["REMOTE_ADDR"] = peer[0]
             environ["REMOTE_PORT"] = exchange.channel.peer_port
+        announced = exchange.channel.proxy_header
+        if announced is not None:
+            self._set_proxy(environ, announced)
         if request.content_length != 0:
             environ["wsgi.input"] = exchange.open_body()
 
@@ -130,9 +138,18 @@ class EnvironBuilder:
             self._split_path(environ, path)
         if request.has_scheme and request.is_trusted:
             self._set_scheme(environ)
-        if peer is None:
+        if peer is None or announced is not None:
             self._set_server(environ)
+        if self._forwarding is not None and request.is_trusted:
+            self._forwarding.apply(environ)
         return environ
+
+    def _set_proxy(self, environ: dict[str, Any], header: ProxyHeader) -> None:
+        """The proxy's own words, under Gunicorn's names; the client is in REMOTE_ADDR already."""
+        environ["PROXY_PROTOCOL"] = header.protocol
+        if header.destination is not None:
+            environ["PROXY_ADDR"], port = header.destination
+            environ["PROXY_PORT"] = str(port)
 
     def _join_repeated(self, environ: dict[str, Any], names: list[FieldName], values: list[str]) -> None:
         """A field sent more than once is one list (RFC 9110 section 5.3); Cookie joins with "; " (RFC 6265

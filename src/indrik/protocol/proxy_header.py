@@ -31,7 +31,7 @@ _LINE = re.compile(
 _LOCAL = 0x20
 _PROXY = 0x21
 
-#: Family and transport of version 2 -> protocol, family and bytes of one address. Datagrams cannot carry HTTP.
+#: Family and transport of version 2 -> protocol, family, bytes of an address. Datagrams cannot carry HTTP.
 _FAMILIES = {
     0x00: ("UNSPEC", 0, 0),
     0x11: ("TCP4", AF_INET, 4),

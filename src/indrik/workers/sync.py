@@ -37,8 +37,9 @@ class SyncWorker(Worker):
             EngineSettings.from_config(self.cfg),
             gateway,
             slot,
-            _Trust(self.cfg),
+            _Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
             refusals,
+            _Trust(self.cfg.proxy_allow_ips, self.cfg.proxy_allow_networks()),
         )
         self._engine = engine
         engine.watch(self.wakeup_fd, self._on_signal)
@@ -96,6 +97,7 @@ class SyncWorker(Worker):
                 multiprocess=cfg.workers > 1,
                 script_name=default_script_name(),
                 secure_scheme_headers=cfg.secure_scheme_headers,
+                forwarded=cfg.forwarded,
             )
         )
         return WSGIGateway(
@@ -138,11 +140,11 @@ class SyncWorker(Worker):
 
 
 class _Trust:
-    """Whether a peer is a proxy of `forwarded_allow_ips`. A unix socket's peer always is, as in Gunicorn."""
+    """Whether a peer is in one of the lists of addresses. A unix socket's peer always is, as in Gunicorn."""
 
-    def __init__(self, cfg: Any) -> None:
-        self._trusts_all = "*" in cfg.forwarded_allow_ips
-        self._networks = cfg.forwarded_allow_networks()
+    def __init__(self, words: list[str], networks: list[Any]) -> None:
+        self._trusts_all = "*" in words
+        self._networks = networks
         self._known: dict[str, bool] = {}
 
     def __call__(self, peer: tuple[str, int] | None) -> bool:

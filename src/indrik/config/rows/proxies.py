@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from indrik.config.kinds import Choice, OptionalChoice, Text
-from indrik.config.lists import Networks, Table, Words
+from indrik.config.lists import HopCounts, Networks, Table, Words
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Server Mechanics"
-PROXY_LATER = "the PROXY protocol comes in a later version"
 UWSGI_LATER = "the uwsgi protocol comes in a later version"
 
 ROWS = (
@@ -39,16 +38,31 @@ ROWS = (
         help="Header fields with an underscore in their name that a trusted proxy may send; `*` = all.",
     ),
     Setting(
+        name="forwarded",
+        section=SECTION,
+        kind=HopCounts(),
+        default=None,
+        own=True,
+        help="Take the client's address, scheme, host, port and prefix from what proxies say, with the rules "
+        "of Werkzeug's ProxyFix: a dict of how many proxies append each of `for`, `proto`, `host`, `port` "
+        'and `prefix`, e.g. `{"for": 1, "proto": 1}`; the value that many from the right is taken. They are '
+        "read from `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and `-Prefix`; with "
+        '`"field": "Forwarded"` the first three come from RFC 7239\'s `Forwarded` instead. The two are never '
+        "both believed: most proxies pass on unchanged the one that they do not write. Only requests of "
+        "peers in `forwarded_allow_ips` are touched.",
+    ),
+    Setting(
         name="proxy_protocol",
         section=SECTION,
         flags=("--proxy-protocol",),
         kind=OptionalChoice(("off", "v1", "v2", "auto"), when_true="auto"),
         metavar="MODE",
         default="off",
-        supported=False,
-        reason=PROXY_LATER,
         help="Accept a PROXY header, by which a load balancer tells the client's address, at the start of a "
-        "connection. The flag alone means `auto`.",
+        "connection. With `v1` or `v2`, peers in `proxy_allow_ips` are refused without one; with `auto` "
+        "either version will do and none at all, so use it only while changing over. The flag alone means "
+        "`auto`. The balancer may be in `forwarded_allow_ips` only if it also removes the header fields that "
+        "are believed there: one that forwards TCP passes on whatever its client wrote.",
     ),
     Setting(
         name="proxy_allow_ips",
@@ -56,9 +70,8 @@ ROWS = (
         flags=("--proxy-allow-from",),
         kind=Networks(),
         default="127.0.0.1,::1",
-        supported=False,
-        reason=PROXY_LATER,
-        help="Peers that may send PROXY headers: addresses, networks, or `*` for everyone.",
+        help="Peers that may send PROXY headers: addresses, networks, or `*` for everyone. Any other that "
+        "sends one is answered with 403. Peers on a unix socket always may.",
     ),
     Setting(
         name="protocol",
