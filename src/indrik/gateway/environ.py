@@ -71,6 +71,7 @@ class EnvironBuilder:
             "SCRIPT_NAME": "",
             "REMOTE_ADDR": "",
             # What is set anew: a copy of a dictionary that has the keys has the room for them too.
+            "wsgi.early_hints": None,
             "RAW_URI": "",
             "PATH_INFO": "",
             "wsgi.input": NO_BODY,

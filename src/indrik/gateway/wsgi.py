@@ -13,7 +13,7 @@ from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
 from indrik.protocol.refusals import RequestRefused
-from indrik.protocol.response import InvalidResponse, ResponseHead, render
+from indrik.protocol.response import InvalidResponse, ResponseHead, render, render_early_hints
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
 _COPIED = 4096
@@ -85,6 +85,18 @@ class Response:
             self._write(data, _UNKNOWN)
         elif self._head is None:
             self._exchange.send(self._start(_UNKNOWN).data)
+
+    def early_hints(self, headers: Any) -> None:
+        """wsgi.early_hints: sends a 103 response with `headers` now (RFC 8297), nothing to a client of
+        HTTP/1.0.
+
+        May be called repeatedly until the head of the final response was sent. Raises `InvalidResponse`.
+        """
+        if self._head is not None:
+            raise InvalidResponse("RFC 9110 section 15: early hints cannot follow the head of the response")
+        data = render_early_hints(headers)
+        if self._exchange.request.minor_version >= 1:
+            self._exchange.send(data)
 
     def _check(self, data: Any) -> None:
         if not isinstance(data, bytes):
@@ -276,6 +288,7 @@ class WSGIGateway(Handler):
             if self._before is not None:
                 self._before(exchange.request)
             environ = self._environs.build(exchange)
+            environ["wsgi.early_hints"] = response.early_hints
             result = self._application(environ, response)
             try:
                 response.send_result(result)
