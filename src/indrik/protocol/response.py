@@ -263,8 +263,10 @@ def render_refusal(status: str, reason: str, tail: str) -> bytes:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def render_early_hints(headers: list[tuple[str, str]]) -> bytes:
+def render_early_hints(headers: list) -> bytes:
     """A 103 interim response (RFC 8297). Raises `InvalidResponse`."""
+    name: Any
+    value: Any
     parts = ["HTTP/1.1 103 Early Hints"]
     for name, value in headers:
         prefix, meaning = (_names.get(name) if type(name) is str else None) or _name(name)
