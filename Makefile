@@ -102,6 +102,35 @@ matrix: ## Run every test on each python3.1x found on PATH or under pyenv
 	[ -z "$$failed" ] || { echo "make: tests failed on Python$$failed, see above" >&2; exit 1; }
 	@echo "== all tests passed on each Python found, in $$(( $$(date +%s) - $(STARTED) )) s"
 
+# Seconds for each harness, and their names (all if empty).
+FUZZ_SECONDS ?= 600
+FUZZ ?=
+
+.PHONY: fuzz
+fuzz: $(VENV)/.stamp-package $(PURE)/.stamp-package ## Fuzz both builds, FUZZ_SECONDS for each harness (see fuzz/README.md)
+	@$(PURE)/bin/pip install -q -r fuzz/requirements.txt
+	@$(PURE)/bin/python -m fuzz --uncompiled $(abspath $(PURE))/bin/python --compiled $(abspath $(VENV))/bin/python \
+		--seconds $(FUZZ_SECONDS) $(FUZZ)
+
+# The tests that call compiled code in their own process. Of the fuzzers the short run.
+SANITIZED := $(wildcard $(addprefix tests/unit/,protocol engine gateway scoreboard fuzz) tests/wire)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Python does not return all of its memory at its end, which is no leak of ours. PYTHONMALLOC: objects must come from the
+# allocator that is watched.
+asan: export ASAN_OPTIONS := detect_leaks=0:abort_on_error=1
+asan: export UBSAN_OPTIONS := print_stacktrace=1
+asan: export PYTHONMALLOC := malloc
+
+.PHONY: asan
+asan: $(VENV)/.stamp-tools ## Run the tests of the compiled modules under AddressSanitizer and UBSan
+	@rm -rf build/asan && mkdir -p build/asan && cp -r src setup.py pyproject.toml README.md LICENSE build/asan
+	@echo "== indrik, sanitized, in build/asan/site"
+	@cd build/asan && env -u ASAN_OPTIONS -u PYTHONMALLOC INDRIK_PURE=0 CFLAGS="-g1 -O1 $(SANITIZERS)" LDFLAGS="$(SANITIZERS)" \
+		$(abspath $(VENV))/bin/pip install -q --no-build-isolation --no-deps --target site .
+	@echo "== tests, sanitized"
+	@PYTHONPATH=build/asan/site LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		$(VENV)/bin/python -m pytest -p no:xdist --build=compiled $(SANITIZED) $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.stamp-package ## Compare with other servers (ARGS: see bench/README.md)
 	@$(VENV)/bin/python -m bench $(ARGS)
