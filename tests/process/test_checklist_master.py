@@ -208,7 +208,7 @@ def test_what_nobody_expected_ends_the_loop_too(serve: ServerFactory, folder: Pa
     assert "Unhandled exception in the main loop\nTraceback" in server.log()
     assert not (folder / "pid").exists()
     # The worker that had been started already was told, and waited for.
-    assert "Worker exiting" in server.log()
+    assert re.search(r"Worker \(pid:\d+\) exited with code 0", server.log())
     assert children(server.pid) == []
 
 

@@ -18,9 +18,9 @@ ROWS = (
         flags=("--preload",),
         kind=Flag(),
         default=False,
-        help="Load the application once, in a process of its own from which the workers are then forked: they "
-        "start at once and share its memory. A reload loads it anew. Connections and threads that it makes "
-        "while loading do not survive the fork.",
+        help="Load the application once, in a process of its own from which the workers are then forked: "
+        "they start at once and share its memory. A reload loads it anew. Connections and threads that it "
+        "makes while loading do not survive the fork.",
     ),
     Setting(
         name="sendfile",
