@@ -24,7 +24,7 @@ cdef class Slot:
     cdef unsigned char* _b  # the same bytes
     cdef object _owner  # keeps the mapping's buffer exported, so that it cannot be unmapped under the pointers
     cpdef beat(self, double now)
-    cpdef begin(self, str request_line, double now)
+    cpdef begin(self, str method, str uri, double now)
     cpdef end(self, double now)
     cpdef waited(self, double seconds)
     cpdef count_accepted(self)

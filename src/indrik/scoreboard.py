@@ -180,19 +180,26 @@ class Slot:
         """Worker only. Say that the worker is alive."""
         self._f[_HEARTBEAT] = now
 
-    def begin(self, request_line: str, now: cython.double) -> None:
-        """Worker only. A request goes into the application; the first TEXT_BYTES of its line are kept.
+    def begin(self, method: str, uri: str, now: cython.double) -> None:
+        """Worker only. A request goes into the application; the first TEXT_BYTES of method and target are kept.
 
-        `request_line` is ASCII, as RFC 9112 section 3 has it; anything else is replaced.
+        Both are ASCII, as RFC 9112 section 3 has them.
         """
+        size: cython.Py_ssize_t
         length: cython.Py_ssize_t
         if cython.compiled:
-            source: cython.p_const_char = PyUnicode_AsUTF8AndSize(request_line, cython.address(length))
-            if length > 160:
-                length = 160
+            source: cython.p_const_char = PyUnicode_AsUTF8AndSize(method, cython.address(size))
+            length = size if size < 100 else 100
             memcpy(self._b + 256, source, length)
+            self._b[256 + length] = 32
+            length += 1
+            source = PyUnicode_AsUTF8AndSize(uri, cython.address(size))
+            if size > 160 - length:
+                size = 160 - length
+            memcpy(self._b + 256 + length, source, size)
+            length += size
         else:
-            text = request_line[:TEXT_BYTES].encode("ascii", "replace")
+            text = f"{method[:100]} {uri}"[:TEXT_BYTES].encode("ascii", "replace")
             length = len(text)
             self._b[256 : 256 + length] = text
         self._q[_TEXT_LENGTH] = length

@@ -1,4 +1,6 @@
-"""A client that sends or reads something, but too slowly, is sent away: silence is not the only way to hold a place."""
+"""A client that sends or reads something, but too slowly, is sent away: silence is not the only way to hold
+a place.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from indrik.engine.transport import COMPILED
 from tests.wire import applications
 from tests.wire.answers import Answer, take_apart
 from tests.wire.case import AT_CRLF, BYTE_BY_BYTE, MODES, WITH_TAIL, Case, get
@@ -19,36 +18,11 @@ from tests.wire.served import Client, Served
 
 _TAIL = get(target="/tail")
 
-#: Cases that show a fault that is not mended yet, with what is wrong. Whoever mends one takes its line out.
-_FAULTS = {
-    "Script-Name of a stranger is an ordinary field": "a field with a dash sets SCRIPT_NAME, trusted or not",
-    "Script-Name of a proxy is an ordinary field": "a field with a dash sets SCRIPT_NAME",
-    "Script-Name of a stranger beside the server's own": "a field with a dash sets SCRIPT_NAME",
-    "mapped SCRIPT_NAME of a stranger is an ordinary field": "if underscores are mapped, anybody sets it",
-    "a path that only begins like SCRIPT_NAME": "PATH_INFO is cut inside of a segment",
-    "an exception in close does not spoil the response": "an error in close() aborts the connection",
-    "write in close is too late": "write() after the end begins the next response",
-}
-
-_COMPILED_FAULTS = {
-    "a length that is a subclass of str": "compiled code takes no subclass of str",
-    "a name that is a subclass of str": "compiled code takes no subclass of str",
-    "items that are a subclass of bytes": "compiled code takes no subclass of bytes",
-    "many items that are a subclass of bytes": "compiled code takes no subclass of bytes",
-}
-
-
-def _marks(case: Case) -> list[pytest.MarkDecorator]:
-    faults = {**_FAULTS, **(_COMPILED_FAULTS if COMPILED else {})}
-    return [pytest.mark.xfail(reason=faults[case.name])] if case.name in faults else []
-
-
 _RUNS = [
     pytest.param(
         case,
         mode,
         id=f"{topic}: {case.name} ({mode})".encode("unicode_escape").decode(),
-        marks=_marks(case),
     )
     for topic, cases in TOPICS.items()
     for case in cases

@@ -105,6 +105,9 @@ class Connection(Channel):
     def __repr__(self) -> str:
         return f"<Connection fd={self.fd} peer={self.peer} {State(self.state).name}>"
 
+    def fileno(self) -> int:
+        return -1 if self.state == _CLOSED else self.fd
+
     def may_keep_alive(self) -> cython.bint:
         return self._context.keeps_alive
 

@@ -72,7 +72,7 @@ class Context:
 
     def handle(self, exchange: Exchange) -> None:
         """Gives a whole request to the handler."""
-        self.slot.begin(exchange.request.line, self.now)
+        self.slot.begin(exchange.request.method, exchange.request.uri, self.now)
         self._handler.handle(exchange)
 
     def ended(self) -> None:

@@ -21,6 +21,7 @@ cdef class Exchange:
     cdef readonly Channel channel
     cdef readonly double started_at
     cdef object _body
+    cdef readonly bint is_finished
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

@@ -36,6 +36,10 @@ class Channel(Timer):
         self.proxy_header: ProxyHeader | None = None
         self.listener = listener
 
+    def fileno(self) -> int:
+        """The descriptor, for waiting on only; -1 once closed."""
+        raise NotImplementedError
+
     def may_keep_alive(self) -> cython.bint:
         """Whether the worker lets this client stay after the response."""
         raise NotImplementedError
@@ -85,13 +89,16 @@ class Exchange:
     From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its
     channel: the loop does not touch it but to notice that the client left. Engine thread only.
 
-    started_at: when the request was handed over, in monotonic seconds. Made by `open_exchange`.
+    started_at: when the request was handed over, in monotonic seconds. is_finished: the response has ended;
+    what is sent from then on is dropped, for the channel may be in the next exchange. Made by
+    `open_exchange`.
     """
 
     channel: Channel
     request: Request
     started_at: float
     _body: BinaryIO | None
+    is_finished: bool
     _may_keep_alive: bool
 
     @property
@@ -140,11 +147,13 @@ class Exchange:
 
     def send(self, data: bytes) -> None:
         """Hands `data` over; what the kernel does not take now is queued and sent by the loop."""
-        self.channel.send(data)
+        if not self.is_finished:
+            self.channel.send(data)
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces that should leave together."""
-        self.channel.send_two(head, data)
+        if not self.is_finished:
+            self.channel.send_two(head, data)
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
@@ -158,15 +167,21 @@ class Exchange:
 
     def finish(self, keep_alive: cython.bint) -> None:
         """Ends the response. The connection goes on with its next request, or closes after the last byte."""
-        self.channel.finish(keep_alive and self._may_keep_alive)
+        if not self.is_finished:
+            self.is_finished = True
+            self.channel.finish(keep_alive and self._may_keep_alive)
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
-        self.channel.refuse(refusal)
+        if not self.is_finished:
+            self.is_finished = True
+            self.channel.refuse(refusal)
 
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
-        self.channel.close()
+        if not self.is_finished:
+            self.is_finished = True
+            self.channel.close()
 
 
 def open_exchange(
@@ -180,6 +195,7 @@ def open_exchange(
     exchange.request = request
     exchange.started_at = started_at
     exchange._body = body
+    exchange.is_finished = False
     exchange._may_keep_alive = True
     return exchange
 

@@ -75,6 +75,7 @@ class EnvironBuilder:
             "RAW_URI": "",
             "PATH_INFO": "",
             "wsgi.input": NO_BODY,
+            "indrik.disconnected": None,
             # And what most requests have.
             "REQUEST_METHOD": "GET",
             "QUERY_STRING": "",
@@ -136,7 +137,7 @@ class EnvironBuilder:
         if request.is_chunked:
             self._set_length(environ)
         if self._script_name or "HTTP_SCRIPT_NAME" in environ:
-            self._split_path(environ, path)
+            self._split_path(environ, path, request)
         if request.has_scheme and request.is_trusted:
             self._set_scheme(environ)
         if peer is None or announced is not None:
@@ -173,13 +174,17 @@ class EnvironBuilder:
         body.seek(0)
         del environ["HTTP_TRANSFER_ENCODING"]
 
-    def _split_path(self, environ: dict[str, Any], path: str) -> None:
-        # The parser lets the field through for trusted proxies only.
-        script_name: str = environ.pop("HTTP_SCRIPT_NAME", self._script_name)
+    def _split_path(self, environ: dict[str, Any], path: str, request: Request) -> None:
+        """Divides the path between SCRIPT_NAME and PATH_INFO, at the end of a segment."""
+        script_name: str = self._script_name
+        # Spelled with an underscore, the parser lets it through for proxies that may send it, and where
+        # underscores are mapped for everybody; with a dash it is a field like any other.
+        if request.is_trusted and any(record[0] == "SCRIPT_NAME" for record in request.names):
+            script_name = environ.pop("HTTP_SCRIPT_NAME")
         if not script_name:
             return
-        if not path.startswith(script_name):
-            raise ConfigError(f"the request path {path!r} does not begin with SCRIPT_NAME {script_name!r}")
+        if path != script_name and not path.startswith(script_name.rstrip("/") + "/"):
+            raise ConfigError(f"the request path {path!r} is not below SCRIPT_NAME {script_name!r}")
         environ["SCRIPT_NAME"] = script_name
         environ["PATH_INFO"] = path[len(script_name) :]
 

@@ -1,4 +1,5 @@
 from indrik.engine.exchange cimport Exchange, Handler
+from indrik.gateway.disconnect cimport Disconnected, watch_disconnect
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, render
@@ -13,8 +14,8 @@ cdef class Response:
     cdef WSGIGateway _gateway
     cdef Exchange _exchange
     cdef ResponseHead _head
-    cdef _check(self, object data)
-    cdef ResponseHead _start(self, long long length)
+    cdef bytes _check(self, object data)
+    cdef ResponseHead _start(self, long long length, bytes body)
     cdef ResponseHead _write(self, bytes data, long long length)
     cdef send_result(self, object result)
     cdef _end(self)

@@ -9,6 +9,7 @@ from typing import Any
 import cython
 
 from indrik.engine.exchange import Exchange, Handler
+from indrik.gateway.disconnect import watch_disconnect
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
@@ -69,7 +70,9 @@ class Response:
         elif self.headers is not None:
             raise InvalidResponse("PEP 3333: start_response was called a second time without exc_info")
         if type(status) is not str:
-            raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
+            if not isinstance(status, str):
+                raise InvalidResponse(f"PEP 3333: the status must be a str, not {type(status).__name__}")
+            status = str.__str__(status)
         if type(headers) is not list:
             raise InvalidResponse(
                 f"PEP 3333: the response headers must be a list, not {type(headers).__name__}"
@@ -80,11 +83,11 @@ class Response:
 
     def write(self, data: Any) -> None:
         """PEP 3333's write(): sends `data` now."""
-        self._check(data)
+        data = self._check(data)
         if data:
             self._write(data, _UNKNOWN)
         elif self._head is None:
-            self._exchange.send(self._start(_UNKNOWN).data)
+            self._exchange.send(self._start(_UNKNOWN, b"").data)
 
     def early_hints(self, headers: Any) -> None:
         """wsgi.early_hints: sends a 103 response with `headers` now (RFC 8297), nothing to a client of
@@ -98,14 +101,20 @@ class Response:
         if self._exchange.request.minor_version >= 1:
             self._exchange.send(data)
 
-    def _check(self, data: Any) -> None:
+    def _check(self, data: Any) -> bytes:
+        """`data`, which must be a piece of the body that may be sent now."""
         if not isinstance(data, bytes):
             raise InvalidResponse(f"PEP 3333: the body must be bytes, not {type(data).__name__}")
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
+        if self._exchange.is_finished:
+            raise InvalidResponse("PEP 3333: write() was called after the end of the response")
+        return data if type(data) is bytes else bytes(data)
 
-    def _start(self, length: cython.longlong) -> ResponseHead:
-        """Renders the head; `length` is the body's length where it is known."""
+    def _start(self, length: cython.longlong, body: bytes) -> ResponseHead:
+        """Renders the head; `length` is the body's length where it is known, `body` its first piece if it may
+        be copied behind the head.
+        """
         exchange = self._exchange
         assert self.headers is not None  # _check has made sure
         request = exchange.request
@@ -117,6 +126,7 @@ class Response:
             exchange.keep_alive(),
             length,
             exchange.response_tail(),
+            body,
         )
         if head.dropped is not None:
             self._gateway.note_dropped(head.dropped)
@@ -126,10 +136,14 @@ class Response:
     def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:
         """Sends one non-empty piece, with the head before it if that is still due; the head."""
         head = self._head
+        exchange = self._exchange
         first: cython.bint = head is None
         if head is None:
-            head = self._start(length)
-        exchange = self._exchange
+            head = self._start(length, data if len(data) <= _COPIED else b"")
+            if head.holds_body:
+                self.sent = len(data)
+                exchange.send(head.data)
+                return head
         if not head.has_body:
             if first:
                 exchange.send(head.data)
@@ -146,8 +160,6 @@ class Response:
             data = frame_chunk(data)
         if not first:
             exchange.send(data)
-        elif len(data) <= _COPIED:
-            exchange.send(head.data + data)
         else:
             exchange.send_two(head.data, data)
         return head
@@ -157,8 +169,7 @@ class Response:
         item: Any
         if type(result) is list or type(result) is tuple:
             if len(result) == 1:
-                item = result[0]
-                self._check(item)
+                item = self._check(result[0])
                 if item:
                     self._write(item, len(item))
             else:
@@ -172,11 +183,10 @@ class Response:
     def _send_sequence(self, items: Any) -> None:
         length: cython.longlong = 0
         for item in items:
-            self._check(item)
-            length += len(item)
+            length += len(self._check(item))
         for item in items:
             if item:
-                self._write(item, length)
+                self._write(self._check(item), length)
 
     def _send_iterable(self, result: Any) -> None:
         exchange = self._exchange
@@ -185,9 +195,9 @@ class Response:
                 f"PEP 3333: the application must return an iterable of bytes, not {type(result).__name__}"
             )
         for item in result:
-            self._check(item)
-            if item:
-                head = self._write(item, _UNKNOWN)
+            data = self._check(item)
+            if data:
+                head = self._write(data, _UNKNOWN)
                 if not head.has_body:
                     return
             if exchange.is_disconnected:
@@ -203,7 +213,7 @@ class Response:
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
         fd, position, count = found
-        head = self._start(count)
+        head = self._start(count, b"")
         exchange = self._exchange
         exchange.send(head.data)
         if head.has_body:
@@ -221,7 +231,7 @@ class Response:
         if head is None:
             if self.headers is None:
                 raise InvalidResponse("PEP 3333: the application returned without calling start_response")
-            head = self._start(0)
+            head = self._start(0, b"")
             exchange.send(head.data)
         if head.has_body:
             if head.is_chunked:
@@ -283,20 +293,20 @@ class WSGIGateway(Handler):
         response._exchange = exchange
         response._head = None
         environ: dict | None = None
+        disconnected = watch_disconnect(exchange.channel)
         result: Any
         try:
             if self._before is not None:
                 self._before(exchange.request)
             environ = self._environs.build(exchange)
             environ["wsgi.early_hints"] = response.early_hints
+            environ["indrik.disconnected"] = disconnected
             result = self._application(environ, response)
             try:
                 response.send_result(result)
             finally:
                 if type(result) is not list and type(result) is not tuple:
-                    close = getattr(result, "close", None)
-                    if close is not None:
-                        close()
+                    self._close(exchange, result)
         except RequestRefused as refusal:
             exchange.refuse(refusal)
             return
@@ -304,6 +314,8 @@ class WSGIGateway(Handler):
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
         except Exception as error:
             self._failed(exchange, response, error)
+        if exchange.channel.is_closed:
+            disconnected.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
         if self._logs_access:
@@ -312,6 +324,20 @@ class WSGIGateway(Handler):
             )
         if self._after is not None:
             self._after(exchange.request, environ, response)
+
+    def _close(self, exchange: Exchange, result: Any) -> None:
+        """PEP 3333: close() is called once, whatever came before. The response is out; it fails alone."""
+        close = getattr(result, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except InvalidResponse as error:
+            self._slot.count_error()
+            self._log.error("the application broke a rule in close(), behind %r: %s", exchange.request.line, error)
+        except Exception:
+            self._slot.count_error()
+            self._log.exception("the application failed in close(), behind %r", exchange.request.line)
 
     def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
         self._slot.count_error()

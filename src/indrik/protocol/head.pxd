@@ -1,6 +1,6 @@
 from indrik.protocol.fields cimport known_field
 from indrik.protocol.framing cimport keeps_alive
-from indrik.protocol.octets cimport cut, find, first_forbidden, is_field_text, is_target
+from indrik.protocol.octets cimport cut, find, first_forbidden, has_at, is_field_text, is_target
 from indrik.protocol.request cimport Request
 
 cdef int _TAB
@@ -8,6 +8,8 @@ cdef int _LF
 cdef int _CR
 cdef int _SPACE
 cdef int _COLON
+cdef int _SLASH
+cdef int _QUESTION
 cdef int CONNECTION
 cdef int CONTENT_LENGTH
 cdef int CONTENT_TYPE
@@ -36,4 +38,4 @@ cdef class HeadParser:
     cpdef check_incomplete(self, bytes data)
     cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
     cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)
-    cdef _request_line(self, Request request, str line)
+    cdef _request_line(self, Request request, bytes data, str text, Py_ssize_t end)

@@ -11,3 +11,5 @@ cpdef bint is_target(str text) except -1
 cpdef long long digits(str text) except -2
 cpdef Py_ssize_t find(bytes data, int octet, Py_ssize_t start, Py_ssize_t end) except -2
 cpdef bint is_field_text(bytes data, Py_ssize_t start, Py_ssize_t end) except -1
+cpdef bytes assemble(list parts, bytes tail)
+cpdef bint has_at(bytes data, bytes piece, Py_ssize_t start) except -1

@@ -7,8 +7,9 @@ import re
 import cython
 
 if cython.compiled:
-    from cython.cimports.cpython.unicode import PyUnicode_Substring
-    from cython.cimports.libc.string import memchr, memcpy
+    from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
+    from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_Substring
+    from cython.cimports.libc.string import memchr, memcmp, memcpy
 
 #: RFC 9110 section 5.6.2.
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -99,6 +100,17 @@ def find(
     return data.find(octet, start, end)
 
 
+def has_at(data: bytes, piece: bytes, start: cython.Py_ssize_t) -> cython.bint:
+    """Whether `piece` stands in `data` at `start`."""
+    if cython.compiled:
+        size: cython.Py_ssize_t = len(piece)
+        if start < 0 or start + size > len(data):
+            return False
+        octets: cython.p_char = data
+        return memcmp(octets + start, cython.cast(cython.p_char, piece), size) == 0
+    return data.startswith(piece, start)
+
+
 def head_end(data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Index behind the first empty line at or after `start`, or -1: where a head that begins before it
     ends.
@@ -165,6 +177,28 @@ def cut(text: str, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> str:
     if cython.compiled:
         return PyUnicode_Substring(text, start, end)
     return text[start:end]
+
+
+def assemble(parts: list, tail: bytes) -> bytes:
+    """The Latin-1 octets of all `parts`, and `tail` behind them: "".join() and encode() without what lies between."""
+    if cython.compiled:
+        part: str
+        size: cython.Py_ssize_t = len(tail)
+        length: cython.Py_ssize_t
+        for part in parts:
+            PyUnicode_AsUTF8AndSize(part, cython.address(length))
+            if length != len(part):  # not ASCII
+                return "".join(parts).encode("latin-1") + tail
+            size += length
+        made: bytes = PyBytes_FromStringAndSize(cython.NULL, size)
+        # The room was summed up above from the same strings, and nobody else has `made` yet.
+        to: cython.p_char = made
+        for part in parts:
+            memcpy(to, PyUnicode_AsUTF8AndSize(part, cython.address(length)), length)
+            to += length
+        memcpy(to, cython.cast(cython.p_char, tail), len(tail))
+        return made
+    return "".join(parts).encode("latin-1") + tail
 
 
 def is_token(text: str) -> bool:

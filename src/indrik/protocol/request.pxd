@@ -4,7 +4,6 @@ cdef class Request:
     cdef public str path
     cdef public str query
     cdef public str host
-    cdef public str line
     cdef public int minor_version
     cdef public list names
     cdef public list values

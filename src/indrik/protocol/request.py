@@ -24,7 +24,6 @@ class Request:
     content_length: bytes, 0 without a body, `framing.CHUNKED` for a chunked one.
     is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the
     scheme.
-    line: the request line, for the scoreboard and the log.
     """
 
     method: str
@@ -32,7 +31,6 @@ class Request:
     path: str
     query: str
     host: str
-    line: str
     minor_version: int
     names: list[FieldName]
     values: list[str]
@@ -46,6 +44,11 @@ class Request:
     def version(self) -> tuple[int, int]:
         """The HTTP version, for example `(1, 1)`."""
         return (1, self.minor_version)
+
+    @property
+    def line(self) -> str:
+        """The request line, made anew from its parts."""
+        return f"{self.method} {self.uri} HTTP/1.{self.minor_version}"
 
     @property
     def headers(self) -> list[tuple[str, str]]:

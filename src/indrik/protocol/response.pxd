@@ -1,4 +1,4 @@
-from indrik.protocol.octets cimport digits, is_plain
+from indrik.protocol.octets cimport assemble, digits, is_plain
 
 cdef dict _names
 cdef dict _statuses
@@ -14,8 +14,9 @@ cdef class ResponseHead:
     cdef readonly bint is_chunked
     cdef readonly long long content_length
     cdef readonly bint keep_alive
+    cdef readonly bint holds_body
     cdef readonly object dropped
 
 cpdef ResponseHead render(
-    str status, list headers, bint head_only, int minor_version, bint keep_alive, long long length, str tail
+    str status, list headers, bint head_only, int minor_version, bint keep_alive, long long length, str tail, bytes body=*
 )

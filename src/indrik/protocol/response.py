@@ -12,7 +12,7 @@ from typing import Any
 import cython
 
 from indrik.errors import IndrikError
-from indrik.protocol.octets import digits, is_plain, is_token
+from indrik.protocol.octets import assemble, digits, is_plain, is_token
 
 #: `render` is told this where the length of the body is not known.
 UNKNOWN_LENGTH = -1
@@ -57,7 +57,7 @@ class InvalidResponse(IndrikError):
 class ResponseHead:
     """A rendered head and how the body behind it is framed.
 
-    data: the bytes for the wire.
+    data: the bytes for the wire. holds_body: the body's first piece is behind the head already.
     has_body: False where no body octet may follow (HEAD, 204, 304).
     is_chunked: the body goes out in the chunked coding.
     content_length: bytes that the body must have, or `UNKNOWN_LENGTH`.
@@ -70,6 +70,7 @@ class ResponseHead:
     is_chunked: bool
     content_length: int
     keep_alive: bool
+    holds_body: bool
     dropped: list[str] | None
 
 
@@ -99,6 +100,7 @@ def _status(status: Any) -> tuple[str, int]:
 def _name(name: Any) -> tuple[str, int]:
     if not isinstance(name, str):
         raise InvalidResponse(f"PEP 3333: a header name must be a str, not {type(name).__name__}")
+    name = str.__str__(name)
     if not is_token(name):
         raise InvalidResponse(f"RFC 9110 section 5.1: {name[:80]!r} is not a header field name")
     known = (f"\r\n{name}: ", _MEANINGS.get(name.lower(), _ORDINARY))
@@ -116,9 +118,14 @@ def _pair(pair: Any) -> tuple[Any, Any]:
     return (pair[0], pair[1])
 
 
-def _check_value(name: str, value: object) -> None:
+def _value(name: Any, value: Any) -> str:
+    """Subclasses of str (marked-up text, say) are sent as what they are underneath."""
     if not isinstance(value, str):
         raise InvalidResponse(f"PEP 3333: the value of {name!r} must be a str, not {type(value).__name__}")
+    return str.__str__(value)
+
+
+def _check_value(name: Any, value: str) -> None:
     if not _VALUE.fullmatch(value):
         raise InvalidResponse(
             f"RFC 9110 section 5.5: the value of {name!r} holds a control or non-latin-1 character: "
@@ -134,13 +141,16 @@ def render(
     keep_alive: cython.bint,
     length: cython.longlong,
     tail: str,
+    body: bytes = b"",
 ) -> ResponseHead:
     """The head of a final response.
 
     `status` and `headers` are the application's, not validated yet. `head_only`: the request was HEAD.
     `minor_version` and `keep_alive` are the request's. `length` is the body's length in bytes if it is known,
     else `UNKNOWN_LENGTH`; a Content-Length of the application goes before it.
-    `tail` holds the Date and Server fields as `fields_tail` makes them. Raises `InvalidResponse`.
+    `tail` holds the Date and Server fields as `fields_tail` makes them. `body` is the first piece of the body
+    if it is small: it is put behind the head where the framing lets it stand there as it is (`holds_body`).
+    Raises `InvalidResponse`.
     """
     parts: list = []
     known: tuple | None
@@ -169,7 +179,9 @@ def render(
         if known is None:
             known = _name(name)
         # What is not plain may still be a tab or obs-text.
-        if type(value) is not str or not is_plain(value):
+        if type(value) is not str:
+            value = _value(name, value)
+        if not is_plain(value):
             _check_value(name, value)
         meaning = known[1]
         if meaning != _ORDINARY:
@@ -232,7 +244,11 @@ def render(
     elif minor_version == 0:
         parts.append("\r\nConnection: keep-alive")
     parts.append(_own_tail(tail, has_date, has_server) if has_date or has_server else tail)
-    head.data = "".join(parts).encode("latin-1")
+    # More than was declared is the application's mistake, which the caller handles.
+    head.holds_body = bool(body) and head.has_body and not head.is_chunked and (
+        declared < 0 or len(body) <= declared
+    )
+    head.data = assemble(parts, body if head.holds_body else b"")
     head.content_length = declared
     head.keep_alive = keep_alive
     return head
@@ -270,6 +286,7 @@ def render_early_hints(headers: list) -> bytes:
     parts = ["HTTP/1.1 103 Early Hints"]
     for name, value in headers:
         prefix, meaning = (_names.get(name) if type(name) is str else None) or _name(name)
+        value = _value(name, value)
         _check_value(name, value)
         if meaning == _ORDINARY:
             parts.append(f"{prefix}{value}")

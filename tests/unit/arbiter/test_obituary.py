@@ -22,7 +22,7 @@ from indrik.arbiter.obituary import (
 )
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import open_stacks, take_stacks
-from indrik.scoreboard import Scoreboard, Slot
+from indrik.scoreboard import Scoreboard
 
 NOW = 100.0
 
@@ -33,27 +33,19 @@ def member(ready: bool = True) -> Member:
     return Member(4242, SimpleNamespace(age=1), slot, 1, 0, NOW - 60, ready=ready, stacks_fd=open_stacks())
 
 
-def begin(slot: Slot, line: str, now: float) -> None:
-    """Begin a request, whichever kind of text this build takes."""
-    try:
-        slot.begin(line, now)  # type: ignore[arg-type, unused-ignore]
-    except (TypeError, AttributeError):
-        slot.begin(line.encode(), now)  # type: ignore[arg-type, unused-ignore]
-
-
 def test_what_it_serves() -> None:
     one = member()
     assert what_it_serves(one, NOW) == "serving no request"
     assert what_it_serves(member(ready=False), NOW) == "loading the application"
-    begin(one.slot, "GET /slow HTTP/1.1", NOW - 3)
-    assert what_it_serves(one, NOW) == "serving 'GET /slow HTTP/1.1' for 3.0 s"
-    begin(one.slot, "POST /x HTTP/1.1", NOW - 1)
-    assert what_it_serves(one, NOW) == "serving 'POST /x HTTP/1.1' for 1.0 s, and 1 more"
+    one.slot.begin("GET", "/slow", NOW - 3)
+    assert what_it_serves(one, NOW) == "serving 'GET /slow' for 3.0 s"
+    one.slot.begin("POST", "/x", NOW - 1)
+    assert what_it_serves(one, NOW) == "serving 'POST /x' for 1.0 s, and 1 more"
 
 
 def test_report() -> None:
     one = member()
-    begin(one.slot, "GET / HTTP/1.1", NOW - 3)
+    one.slot.begin("GET", "/", NOW - 3)
     one.slot.end(NOW - 2)
     expected = "Worker (pid:4242) was killed by SIGSEGV after 60.0 s and 1 request, while serving no request"
     assert report(one, -signal.SIGSEGV, "out of memory", NOW) == expected
