@@ -149,9 +149,13 @@ def _check_fields(environ: dict[str, Any], request: Request, script_name: str) -
     expected: dict[str, list[str]] = {}
     for record, value in zip(request.names, request.values, strict=True):
         expected.setdefault(record[1], []).append(value)
+    # With a dash it is a field like any other.
+    is_told = request.is_trusted and any(record[0] == "SCRIPT_NAME" for record in request.names)
+    told = ",".join(expected.get("HTTP_SCRIPT_NAME", ()))
+    assert environ["SCRIPT_NAME"] == (told if is_told else script_name)
     for key, values in expected.items():
-        if key == "HTTP_SCRIPT_NAME":
-            assert environ["SCRIPT_NAME"] == ("; " if key == "HTTP_COOKIE" else ",").join(values)
+        if key == "HTTP_SCRIPT_NAME" and is_told:
+            assert key not in environ
         elif key != "HTTP_TRANSFER_ENCODING":
             assert environ[key] == ("; " if key == "HTTP_COOKIE" else ",").join(values), key
     for key, value in environ.items():
@@ -164,8 +168,6 @@ def _check_fields(environ: dict[str, Any], request: Request, script_name: str) -
         if type(value) is str:
             value.encode("latin-1")
     assert ("CONTENT_TYPE" in environ) == ("CONTENT_TYPE" in expected)
-    if "HTTP_SCRIPT_NAME" not in expected:
-        assert environ["SCRIPT_NAME"] == script_name
 
 
 def _check_own(environ: dict[str, Any], request: Request, body: bytes) -> None:
