@@ -181,7 +181,8 @@ class Slot:
         self._f[_HEARTBEAT] = now
 
     def begin(self, method: str, uri: str, now: cython.double) -> None:
-        """Worker only. A request goes into the application; the first TEXT_BYTES of method and target are kept.
+        """Worker only. A request goes into the application; the first TEXT_BYTES of method and target are
+        kept.
 
         Both are ASCII, as RFC 9112 section 3 has them.
         """

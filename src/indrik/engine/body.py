@@ -76,8 +76,8 @@ class RequestBody:
         """
         if self._decoder is not None:
             pieces, rest = self._decoder.feed(data)
-            for piece in pieces:
-                self._store(piece)
+            if pieces:
+                self._store(b"".join(pieces))
             if self._limit and self.received + self._decoder.left > self._limit:
                 raise ContentTooLarge(f"a chunked body grows past {self._limit} bytes")
             return rest

@@ -22,6 +22,7 @@ cdef class Exchange:
     cdef readonly double started_at
     cdef object _body
     cdef readonly bint is_finished
+    cdef public bint has_begun
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

@@ -89,7 +89,8 @@ class Exchange:
     From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its
     channel: the loop does not touch it but to notice that the client left. Engine thread only.
 
-    started_at: when the request was handed over, in monotonic seconds. is_finished: the response has ended;
+    started_at: when the request was handed over, in monotonic seconds. has_begun: the head of the final
+    response was sent; the gateway sets it. is_finished: the response has ended;
     what is sent from then on is dropped, for the channel may be in the next exchange. Made by
     `open_exchange`.
     """
@@ -99,6 +100,7 @@ class Exchange:
     started_at: float
     _body: BinaryIO | None
     is_finished: bool
+    has_begun: bool
     _may_keep_alive: bool
 
     @property
@@ -196,6 +198,7 @@ def open_exchange(
     exchange.started_at = started_at
     exchange._body = body
     exchange.is_finished = False
+    exchange.has_begun = False
     exchange._may_keep_alive = True
     return exchange
 

@@ -1,5 +1,5 @@
 from indrik.engine.exchange cimport Exchange, Handler
-from indrik.gateway.disconnect cimport Disconnected, watch_disconnect
+from indrik.gateway.client cimport Client, client_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, render

@@ -9,18 +9,19 @@ from typing import Any
 import cython
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.gateway.disconnect import watch_disconnect
+from indrik.gateway.client import client_of
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
 from indrik.protocol.refusals import RequestRefused
-from indrik.protocol.response import InvalidResponse, ResponseHead, render, render_early_hints
+from indrik.protocol.response import InvalidResponse, ResponseHead, render
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
 _COPIED = 4096
 
 #: A body whose length is not known before its end.
 _UNKNOWN = -1
+
 
 class _ClientGone(Exception):
     """The client left in the middle of a response; ends the iteration, never reaches the application."""
@@ -89,18 +90,6 @@ class Response:
         elif self._head is None:
             self._exchange.send(self._start(_UNKNOWN, b"").data)
 
-    def early_hints(self, headers: Any) -> None:
-        """wsgi.early_hints: sends a 103 response with `headers` now (RFC 8297), nothing to a client of
-        HTTP/1.0.
-
-        May be called repeatedly until the head of the final response was sent. Raises `InvalidResponse`.
-        """
-        if self._head is not None:
-            raise InvalidResponse("RFC 9110 section 15: early hints cannot follow the head of the response")
-        data = render_early_hints(headers)
-        if self._exchange.request.minor_version >= 1:
-            self._exchange.send(data)
-
     def _check(self, data: Any) -> bytes:
         """`data`, which must be a piece of the body that may be sent now."""
         if not isinstance(data, bytes):
@@ -131,6 +120,7 @@ class Response:
         if head.dropped is not None:
             self._gateway.note_dropped(head.dropped)
         self._head = head
+        exchange.has_begun = True
         return head
 
     def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:
@@ -293,14 +283,14 @@ class WSGIGateway(Handler):
         response._exchange = exchange
         response._head = None
         environ: dict | None = None
-        disconnected = watch_disconnect(exchange.channel)
+        client = client_of(exchange)
         result: Any
         try:
             if self._before is not None:
                 self._before(exchange.request)
             environ = self._environs.build(exchange)
-            environ["wsgi.early_hints"] = response.early_hints
-            environ["indrik.disconnected"] = disconnected
+            environ["wsgi.early_hints"] = client
+            environ["indrik.disconnected"] = client
             result = self._application(environ, response)
             try:
                 response.send_result(result)
@@ -315,7 +305,7 @@ class WSGIGateway(Handler):
         except Exception as error:
             self._failed(exchange, response, error)
         if exchange.channel.is_closed:
-            disconnected.run_callbacks()
+            client.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
         if self._logs_access:
@@ -334,7 +324,9 @@ class WSGIGateway(Handler):
             close()
         except InvalidResponse as error:
             self._slot.count_error()
-            self._log.error("the application broke a rule in close(), behind %r: %s", exchange.request.line, error)
+            self._log.error(
+                "the application broke a rule in close(), behind %r: %s", exchange.request.line, error
+            )
         except Exception:
             self._slot.count_error()
             self._log.exception("the application failed in close(), behind %r", exchange.request.line)

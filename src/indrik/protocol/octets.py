@@ -180,7 +180,9 @@ def cut(text: str, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> str:
 
 
 def assemble(parts: list, tail: bytes) -> bytes:
-    """The Latin-1 octets of all `parts`, and `tail` behind them: "".join() and encode() without what lies between."""
+    """The Latin-1 octets of all `parts`, and `tail` behind them: "".join() and encode() without what lies
+    between.
+    """
     if cython.compiled:
         part: str
         size: cython.Py_ssize_t = len(tail)

@@ -1,4 +1,7 @@
-"""environ["indrik.disconnected"]: lets an application notice that its client has left.
+"""The client of one request as the application sees it beside the request and the response.
+
+environ["indrik.disconnected"] tells whether it has left, environ["wsgi.early_hints"] sends it a 103
+response. One object is both, because every request pays for it.
 
 A client that has closed its sending side only looks the same as one that has left (TCP tells them apart when
 something is sent), so what is seen here ends no request by itself: the application decides.
@@ -13,7 +16,8 @@ from typing import Any
 
 import cython
 
-from indrik.engine.exchange import Channel
+from indrik.engine.exchange import Exchange
+from indrik.protocol.response import InvalidResponse, render_early_hints
 
 #: poll(2) tells of POLLHUP and POLLERR unasked.
 _LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
@@ -23,10 +27,10 @@ _log = logging.getLogger("indrik.error")
 
 @cython.freelist(32)
 @cython.cclass
-class Disconnected:
-    """Whether the client of one request has left. For the thread that runs the request."""
+class Client:
+    """The client of one exchange. For the thread that runs the request."""
 
-    _channel: Channel
+    _exchange: Exchange
     _callbacks: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None
 
     def is_set(self) -> bool:
@@ -37,9 +41,9 @@ class Disconnected:
         """Blocks until the client leaves, at most `timeout` seconds (None: as long as it takes); whether it
         has.
         """
-        if not self._channel.is_closed:
+        if not self._exchange.channel.is_closed:
             poll = select.poll()
-            poll.register(self._channel.fileno(), _LEFT)
+            poll.register(self._exchange.channel.fileno(), _LEFT)
             if not poll.poll(None if timeout is None else timeout * 1000.0):
                 return False
         self.run_callbacks()
@@ -49,12 +53,24 @@ class Disconnected:
         """Calls `function(*arguments)` once when it is noticed that the client has left: by this object, or
         by the server when it sends. At once if that has happened already.
         """
-        if self._channel.is_closed:
+        if self._exchange.channel.is_closed:
             function(*arguments)
             return
         if self._callbacks is None:
             self._callbacks = []
         self._callbacks.append((function, arguments))
+
+    def __call__(self, headers: Any) -> None:
+        """wsgi.early_hints: sends a 103 response with `headers` now (RFC 8297), nothing to a client of
+        HTTP/1.0.
+
+        May be called repeatedly until the head of the final response was sent. Raises `InvalidResponse`.
+        """
+        if self._exchange.has_begun:
+            raise InvalidResponse("RFC 9110 section 15: early hints cannot follow the head of the response")
+        data = render_early_hints(headers)
+        if self._exchange.request.minor_version >= 1:
+            self._exchange.send(data)
 
     def run_callbacks(self) -> None:
         """Calls what was registered, each once; what one raises is logged and keeps no other from being
@@ -69,10 +85,10 @@ class Disconnected:
                 _log.exception("a callback of indrik.disconnected failed")
 
 
-def watch_disconnect(channel: Channel) -> Disconnected:
-    """The object for a request that came by `channel`."""
+def client_of(exchange: Exchange) -> Client:
+    """The client of `exchange`."""
     # Without __init__: this is done for every request (see open_exchange).
-    made: Disconnected = Disconnected.__new__(Disconnected)
-    made._channel = channel
+    made: Client = Client.__new__(Client)
+    made._exchange = exchange
     made._callbacks = None
     return made
