@@ -32,9 +32,54 @@ _AT_SIZE, _IN_DATA, _AT_DATA_END, _IN_TRAILERS, _DONE = range(5)
 
 _NOTHING_LEFT = b""
 
+#: Octets of a body's size lines beyond the sizes: extensions, which nobody uses, and zeros. Without a bound
+#: each octet of a body could be given thousands that have to be read.
+_MOST_EXTENSIONS = 16384
+
 #: Size lines of small chunks. A stranger may send nothing else: six octets of his would cost us three
 #: microseconds of the full grammar.
 _SMALL = {form % size: size for size in range(1, 256) for form in (b"%x", b"%X")}
+
+#: The value of a hexadecimal digit by its octet, 16 for any other octet.
+_DIGIT = bytes(int(bytes([octet]), 16) if octet in b"0123456789abcdefABCDEF" else 16 for octet in range(256))
+
+
+def _take_small(data: bytes, at: cython.Py_ssize_t, pieces: list[bytes]) -> cython.Py_ssize_t:
+    """Appends the data of whole small chunks from `at` on to `pieces`; where the first thing else begins."""
+    start: cython.Py_ssize_t
+    end: cython.Py_ssize_t
+    if cython.compiled:
+        octets: cython.p_uchar = data
+        values: cython.p_uchar = _DIGIT
+        length: cython.Py_ssize_t = len(data)
+        size: cython.int
+        # Four octets from `at` on are inside: the shortest size line and one more.
+        while at + 4 <= length:
+            size = values[octets[at]]
+            start = at + 1
+            if size < 16 and octets[start] != 13:
+                size = size * 16 + values[octets[start]] if values[octets[start]] < 16 else 0
+                start += 1
+            if not 0 < size < 256 or octets[start] != 13 or octets[start + 1] != 10:
+                break
+            start += 2
+            end = start + size
+            if end + 2 > length or octets[end] != 13 or octets[end + 1] != 10:
+                break
+            pieces.append(data[start:end])
+            at = end + 2
+        return at
+    while True:
+        end = data.find(b"\r\n", at, at + 4)
+        known = _SMALL.get(data[at:end]) if end > 0 else None
+        if known is None:
+            return at
+        start = end + 2
+        end = start + known
+        if data[end : end + 2] != b"\r\n":
+            return at
+        pieces.append(data[start:end])
+        at = end + 2
 
 
 class ChunkedDecoder:
@@ -44,11 +89,12 @@ class ChunkedDecoder:
     bytes.
     """
 
-    __slots__ = ("_left", "_line_limit", "_pending", "_state", "_trailer_limit", "trailers")
+    __slots__ = ("_extensions", "_left", "_line_limit", "_pending", "_state", "_trailer_limit", "trailers")
 
     def __init__(self, line_limit: int, trailer_limit: int) -> None:
         self._state = _AT_SIZE
         self._left = 0
+        self._extensions = 0
         self._pending = b""
         self._line_limit = line_limit
         self._trailer_limit = trailer_limit
@@ -77,20 +123,7 @@ class ChunkedDecoder:
         end: cython.Py_ssize_t
         while self._state != _DONE:
             if self._state == _AT_SIZE:
-                # Whole small chunks; what is not one goes the long way.
-                while True:
-                    end = data.find(b"\r\n", at, at + 4)
-                    if end < 0:
-                        break
-                    size = _SMALL.get(data[at:end])
-                    if size is None:
-                        break
-                    start = end + 2
-                    end = start + size
-                    if data[end : end + 2] != b"\r\n":
-                        break
-                    pieces.append(data[start:end])
-                    at = end + 2
+                at = _take_small(data, at, pieces)
             if self._state == _IN_DATA:
                 piece = data[at : at + self._left]
                 if not piece:
@@ -138,12 +171,15 @@ class ChunkedDecoder:
             raise InvalidChunk("a line of the chunked body does not end in CRLF")
         return feed - 1
 
-    @staticmethod
-    def _size(line: bytes) -> int:
+    def _size(self, line: bytes) -> int:
         found = _SIZE.fullmatch(line)
         if found is None:
             raise InvalidChunk(f"chunk size line {line[:60]!r}")
-        return int(found[1], 16)
+        size = int(found[1], 16)
+        self._extensions += len(line) - len(b"%x" % size)
+        if self._extensions > _MOST_EXTENSIONS:
+            raise InvalidChunk("the chunk extensions of one body are too large")
+        return size
 
     def _trailer(self, line: bytes) -> None:
         self._trailer_limit -= len(line) + 2

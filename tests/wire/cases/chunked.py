@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.wire.case import AT_CRLF, BYTE_BY_BYTE, WHOLE, Case, bad, get, good, post, waiting
+from tests.wire.case import AT_CRLF, BYTE_BY_BYTE, WHOLE, WITH_TAIL, Case, bad, get, good, post, waiting
 
 # A request behind an unfinished chunk would be its rest.
 _ALONE = (WHOLE, BYTE_BY_BYTE, AT_CRLF)
@@ -165,6 +165,25 @@ CASES: tuple[Case, ...] = (
     _bad("bare LF in an extension, and a size", b"2;\n3\r\nabc\r\n0\r\n\r\n"),
     _bad("bare CR in an extension", b"2;a\rb\r\nhi\r\n0\r\n\r\n"),
     _bad("bare LF in a quoted value", b'2;a="\n"\r\nhi\r\n0\r\n\r\n'),
+    _bad(
+        "extensions that are too large together",
+        (b"1;" + b"a" * 4000 + b"\r\nx\r\n") * 5 + b"0\r\n\r\n",
+        modes=(WHOLE, AT_CRLF, WITH_TAIL),
+    ),
+    _body(
+        "extensions that are not too large together",
+        (b"1;" + b"a" * 4000 + b"\r\nx\r\n") * 4 + b"0\r\n\r\n",
+        b"xxxx",
+        modes=(WHOLE, AT_CRLF, WITH_TAIL),
+    ),
+    _bad("zeros that are too many together", b"00000000000001\r\nx\r\n" * 1300, modes=(WHOLE,)),
+    _body("many small chunks", b"1\r\nx\r\n" * 500 + b"0\r\n\r\n", b"x" * 500),
+    _body(
+        "chunks of every small size",
+        b"".join(b"%x\r\n%b\r\n" % (n, b"x" * n) for n in range(1, 260)) + b"0\r\n\r\n",
+        b"x" * 33670,
+        modes=(WHOLE, AT_CRLF, WITH_TAIL),
+    ),
     # --- trailers
     _body("trailer", _trailers(b"X: 1"), b"hi", application="echo"),
     good(
