@@ -125,7 +125,7 @@ asan: export PYTHONMALLOC := malloc
 asan: $(VENV)/.stamp-tools ## Run the tests of the compiled modules under AddressSanitizer and UBSan
 	@rm -rf build/asan && mkdir -p build/asan && cp -r src setup.py pyproject.toml README.md LICENSE build/asan
 	@echo "== indrik, sanitized, in build/asan/site"
-	@cd build/asan && env -u ASAN_OPTIONS -u PYTHONMALLOC INDRIK_PURE=0 CFLAGS="-g1 -O1 $(SANITIZERS)" LDFLAGS="$(SANITIZERS)" \
+	@cd build/asan && env -u ASAN_OPTIONS -u PYTHONMALLOC INDRIK_PURE=0 CFLAGS="-g1 -O0 $(SANITIZERS)" LDFLAGS="$(SANITIZERS)" \
 		$(abspath $(VENV))/bin/pip install -q --no-build-isolation --no-deps --target site .
 	@echo "== tests, sanitized"
 	@PYTHONPATH=build/asan/site LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \

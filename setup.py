@@ -35,7 +35,9 @@ COMPILED = (
 
 # Python's own flags ask for debugging information, which would be four fifths of a wheel and a third of the
 # build's time. Whoever wants it sets CFLAGS=-g.
-COMPILE_ARGS = ["-O2"] if os.environ.get("CFLAGS") else ["-O2", "-g0"]
+# What CFLAGS says of optimisation and of debugging information goes before.
+CFLAGS = os.environ.get("CFLAGS", "")
+COMPILE_ARGS = ([] if "-O" in CFLAGS else ["-O2"]) + ([] if CFLAGS else ["-g0"])
 
 # Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself,
 # with the proof beside it.
