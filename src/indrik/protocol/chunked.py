@@ -57,7 +57,9 @@ def _take_small(data: bytes, at: cython.Py_ssize_t, pieces: list[bytes]) -> cyth
         while at + 4 <= length:
             size = values[octets[at]]
             start = at + 1
-            if size < 16 and octets[start] != 13:
+            if size > 15:
+                break
+            if octets[start] != 13:
                 size = size * 16 + values[octets[start]] if values[octets[start]] < 16 else 0
                 start += 1
             if not 0 < size < 256 or octets[start] != 13 or octets[start + 1] != 10:
