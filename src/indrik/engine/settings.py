@@ -8,11 +8,6 @@ from indrik.config import Config
 from indrik.protocol.limits import Limits
 
 
-def _bounded(value: int, most: int) -> int:
-    """Gunicorn's rule for its limits: 0 and what is beyond the greatest value mean that greatest value."""
-    return value if 0 < value < most else most
-
-
 @dataclass(frozen=True)
 class EngineSettings:
     """Times in seconds (0: no limit), sizes in bytes. Field names are those of the settings."""
@@ -34,13 +29,14 @@ class EngineSettings:
 
     @classmethod
     def from_config(cls, cfg: Config) -> EngineSettings:
-        """The engine's part of `cfg`."""
+        """The engine's part of `cfg`. A limit of 0 is that of the whole head."""
+        head = cfg.limit_request_head or 65536
         return cls(
             limits=Limits(
-                line=_bounded(cfg.limit_request_line, 8190),
-                fields=_bounded(cfg.limit_request_fields, 32768),
-                field_size=cfg.limit_request_field_size or 8190,
-                head=cfg.limit_request_head or 65536,
+                line=cfg.limit_request_line or head,
+                fields=cfg.limit_request_fields or head,
+                field_size=cfg.limit_request_field_size or head,
+                head=head,
                 body=cfg.limit_request_body,
                 header_map=cfg.header_map,
                 forwarder_names=frozenset(name.upper() for name in cfg.forwarder_headers),
