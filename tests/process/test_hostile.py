@@ -121,7 +121,6 @@ def test_ten_thousand_idle_connections(serve: ServerFactory, stack: ExitStack) -
         assert get_on(client) == "hello"
 
 
-@pytest.mark.xfail(reason="a client's whole pipeline is served in one turn of the loop")
 def test_many_requests_of_one_client_keep_nobody_waiting(serve: ServerFactory) -> None:
     server = serve().wait_ready()
     with server.connect() as greedy, server.connect() as modest:
@@ -165,7 +164,6 @@ class TestTerm:
         assert server.wait_exit() == 0
         assert time.monotonic() - started < 3
 
-    @pytest.mark.xfail(reason="each byte of a head in progress moves it from the grace to header_timeout")
     def test_waits_for_nobody_who_trickles(self, serve: ServerFactory) -> None:
         server = serve("--header-timeout", "10").wait_ready()
         done = threading.Event()

@@ -105,9 +105,6 @@ class TestRefusals:
             assert served.engine.open_connections == 0
 
 
-@pytest.mark.xfail(
-    reason="an OSError of the temporary file leaves the loop and ends the worker", raises=OSError
-)
 def test_a_full_disk_costs_one_request(serve: Serve) -> None:
     served = serve(body_buffer=4)
     folder = Path(served.address).parent

@@ -11,7 +11,7 @@ import tempfile
 from typing import BinaryIO
 
 from indrik.protocol.chunked import ChunkedDecoder
-from indrik.protocol.refusals import ContentTooLarge
+from indrik.protocol.refusals import BodyNotStored, ContentTooLarge
 
 
 class _NoBody(io.BytesIO):
@@ -71,8 +71,7 @@ class RequestBody:
     def feed(self, data: bytes) -> bytes:
         """Takes what belongs to the body and returns what stands behind it.
 
-        Raises `InvalidChunk`, `FieldsTooLarge` or `ContentTooLarge`; `OSError` if the temporary file cannot
-        be written.
+        Raises `InvalidChunk`, `FieldsTooLarge`, `ContentTooLarge` or `BodyNotStored`.
         """
         if self._decoder is not None:
             pieces, rest = self._decoder.feed(data)
@@ -93,11 +92,14 @@ class RequestBody:
 
     def _store(self, piece: bytes) -> None:
         self.received += len(piece)
-        if self.received > self._memory and self._file is self._in_memory:
-            self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
-            with self._in_memory as written:
-                self._file.write(written.getbuffer())
-        self._file.write(piece)
+        try:
+            if self.received > self._memory and self._file is self._in_memory:
+                self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
+                with self._in_memory as written:
+                    self._file.write(written.getbuffer())
+            self._file.write(piece)
+        except OSError as error:
+            raise BodyNotStored(f"cannot write the temporary file of a request body: {error}") from error
 
     def open(self) -> BinaryIO:
         """The complete body as a binary file at its start. The caller closes it."""

@@ -6,6 +6,8 @@ from indrik.protocol.octets cimport head_end
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
+cdef int _REQUESTS_A_TURN
+cdef double _LONG_TURN
 cdef int _HEAD
 cdef int _BODY
 cdef int _EXCHANGE
@@ -27,6 +29,7 @@ cdef class Connection(Channel):
     cdef bint _is_trusted
     cdef bint _is_reading
     cdef bint _has_more_input
+    cdef bint _is_scheduled
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line

@@ -60,6 +60,10 @@ _PROXY_HEADER = 6
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
 
+#: Requests of one client in a row, and seconds for them, before other connections get their turn.
+_REQUESTS_A_TURN = 16
+_LONG_TURN = 0.005
+
 #: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
 #: and the client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
 _LINGER_BYTES = 1 << 20
@@ -90,6 +94,7 @@ class Connection(Channel):
         self._is_trusted = is_trusted
         self._is_reading = False
         self._has_more_input = False
+        self._is_scheduled = False
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
@@ -147,6 +152,10 @@ class Connection(Channel):
                 return
             if self.state == _CLOSED:
                 return
+            if self._is_scheduled:
+                # Requests that are here already come first; what is still in the socket stays there.
+                self._has_more_input = True
+                return
             if reads == _READS_A_TURN:
                 self._run_again()
                 return
@@ -179,6 +188,7 @@ class Connection(Channel):
         """Goes on with what is already here: requests behind the one just answered, input and output left
         for later.
         """
+        self._is_scheduled = False
         if self.state == _CLOSED:
             return
         if self._output:
@@ -270,10 +280,16 @@ class Connection(Channel):
         end: cython.Py_ssize_t
         body_end: cython.Py_ssize_t
         length: cython.longlong
+        served: cython.int = 0
+        started: cython.double = self._context.now
         while self.state == _HEAD:
             data = self._input
             if not data:
                 break
+            if served >= _REQUESTS_A_TURN or self._context.now - started > _LONG_TURN:
+                self._run_again()
+                break
+            served += 1
             end = head_end(data, self._scanned)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
@@ -284,7 +300,8 @@ class Connection(Channel):
             if end < 0:
                 self._context.parser.check_incomplete(data)
                 self._scanned = max(0, len(data) - 3)
-                if self.queue is not self._context.timers.head:
+                # While the worker leaves, the grace for a request under way is not prolonged by its pieces.
+                if self.queue is not self._context.timers.head and not self._context.is_draining:
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
@@ -560,7 +577,9 @@ class Connection(Channel):
 
     def _run_again(self) -> None:
         """There is more to do in the next turn of the loop."""
-        self._context.again.append(self)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._context.again.append(self)
 
     def _watch_writable(self) -> None:
         """There is output that the kernel does not take yet."""

@@ -96,6 +96,16 @@ class TruncatedBody(RequestRefused):
     kind = "truncated"
 
 
+class BodyNotStored(RequestRefused):
+    """The server's own fault: there is no room for the body. The request may be repeated (RFC 9110 section
+    15.6.4).
+    """
+
+    status = "503 Service Unavailable"
+    reason = "The request body could not be stored."
+    kind = "storage"
+
+
 class RequestTimedOut(RequestRefused):
     """RFC 9110 section 15.5.9."""
 
