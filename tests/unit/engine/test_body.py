@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from indrik.engine.body import NO_BODY, RequestBody
 from indrik.protocol.chunked import LAST_CHUNK, ChunkedDecoder, frame_chunk
-from indrik.protocol.refusals import ContentTooLarge
+from indrik.protocol.refusals import BodyNotStored, ContentTooLarge
 
 
 def chunked(memory: int, limit: int, folder: Path) -> RequestBody:
@@ -78,7 +78,7 @@ def test_small_chunks_cost_no_more_than_large_ones(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     body = RequestBody(10, None, 2, 0, str(tmp_path / "missing"))
-    with pytest.raises(OSError, match="missing"):
+    with pytest.raises(BodyNotStored, match="missing"):
         body.feed(b"hello")
 
 
