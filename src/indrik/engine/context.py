@@ -4,8 +4,7 @@ tell what.
 
 from __future__ import annotations
 
-from email.utils import formatdate
-from time import time as wall_clock
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from indrik.engine.exchange import Exchange, Handler
@@ -14,7 +13,7 @@ from indrik.engine.settings import EngineSettings
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.protocol.head import HeadParser
-from indrik.protocol.response import fields_tail
+from indrik.protocol.response import fields_tail, format_date
 from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class Context:
         """The end of every response head: Date and Server; made anew each second."""
         now = monotonic()
         if now >= self._tail_ends_at:
-            wall = wall_clock()
+            wall = time.time()
             self._tail_ends_at = now + 1.0 - wall % 1.0
-            self._tail = fields_tail(formatdate(wall, usegmt=True), _SERVER)
+            self._tail = fields_tail(format_date(time.gmtime(wall)), _SERVER)
         return self._tail

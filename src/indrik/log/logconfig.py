@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.config
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,6 +44,13 @@ CONFIG_DEFAULTS: dict[str, Any] = {
         }
     },
 }
+
+
+def _config() -> Any:
+    # Late: it takes 7 ms of every start, and few have a configuration of their own.
+    import logging.config
+
+    return logging.config
 
 
 def is_configured(cfg: Any) -> bool:
@@ -125,7 +131,7 @@ def _read_json(path: str) -> dict[str, Any]:
 
 def _apply_dict(where: str, config: dict[str, Any]) -> None:
     try:
-        logging.config.dictConfig({**CONFIG_DEFAULTS, **config})
+        _config().dictConfig({**CONFIG_DEFAULTS, **config})
     except (ValueError, TypeError, AttributeError, ImportError, KeyError) as error:
         raise ConfigError(f"{where}: {_causes(error)}") from error
 
@@ -136,7 +142,7 @@ def _apply_ini(path: str) -> None:
     full_path = os.path.abspath(path)
     defaults = {"here": os.path.dirname(full_path), "__file__": full_path}
     try:
-        logging.config.fileConfig(path, defaults=defaults, disable_existing_loggers=False)
+        _config().fileConfig(path, defaults=defaults, disable_existing_loggers=False)
     except Exception as error:  # Python evaluates the file's classes and arguments: anything can come
         raise ConfigError(f"logconfig: {path}: {_causes(error)}") from error
 
