@@ -14,6 +14,7 @@ cdef class Response:
     cdef WSGIGateway _gateway
     cdef Exchange _exchange
     cdef ResponseHead _head
+    cdef bint _overran
     cdef bytes _check(self, object data)
     cdef ResponseHead _start(self, long long length, bytes body)
     cdef ResponseHead _write(self, bytes data, long long length)

@@ -41,6 +41,7 @@ class Response:
     _gateway: WSGIGateway
     _exchange: Exchange
     _head: ResponseHead | None  # once it was sent
+    _overran: bool  # more than Content-Length was given, and the log has said so
 
     @property
     def status_code(self) -> int:
@@ -141,7 +142,9 @@ class Response:
         if head.content_length >= 0:
             room: cython.longlong = head.content_length - self.sent
             if len(data) > room:
-                self._gateway.note_too_long(exchange.request, head.content_length)
+                if not self._overran:
+                    self._overran = True
+                    self._gateway.note_too_long(exchange.request, head.content_length)
                 data = data[:room]
                 # What follows could be taken for the next response, so there is none on this connection.
                 exchange.forbid_keep_alive()
@@ -282,6 +285,7 @@ class WSGIGateway(Handler):
         response._gateway = self
         response._exchange = exchange
         response._head = None
+        response._overran = False
         environ: dict | None = None
         client = client_of(exchange)
         result: Any
