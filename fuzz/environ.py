@@ -19,6 +19,7 @@ from fuzz.reading import Reader
 from fuzz.request_head import SEEDS as HEADS
 from fuzz.request_head import WORDS as HEAD_WORDS
 from indrik.engine.exchange import Channel, open_exchange
+from indrik.engine.ownership import Ownership
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings
 from indrik.net.listeners import Listener
@@ -58,8 +59,8 @@ def _listener(family: socket.AddressFamily) -> Listener:
 
 # A channel by TCP and one by a unix socket; neither is ever listened on.
 _CHANNELS = (
-    Channel(("127.0.0.1", 4711), _listener(socket.AF_INET)),
-    Channel(None, _listener(socket.AF_UNIX)),
+    Channel(("127.0.0.1", 4711), _listener(socket.AF_INET), Ownership()),
+    Channel(None, _listener(socket.AF_UNIX), Ownership()),
 )
 
 WORDS = (

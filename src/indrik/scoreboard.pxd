@@ -25,7 +25,7 @@ cdef class Slot:
     cdef object _owner  # keeps the mapping's buffer exported, so that it cannot be unmapped under the pointers
     cpdef beat(self, double now)
     cpdef begin(self, str method, str uri, double now)
-    cpdef end(self, double now)
+    cpdef end(self, double now, double since)
     cpdef waited(self, double seconds)
     cpdef count_accepted(self)
     cpdef count_refused(self)

@@ -210,15 +210,15 @@ class Slot:
         if self._q[_STATE] == 2:
             self._q[_STATE] = 3
 
-    def end(self, now: cython.double) -> None:
-        """Worker only. The request is answered, or has failed."""
+    def end(self, now: cython.double, since: cython.double) -> None:
+        """Worker only. The request that began at `since` is answered, or has failed."""
         self._f[_HEARTBEAT] = now
         self._q[_REQUESTS] += 1
         if self._q[_IN_PROGRESS] > 0:
             self._q[_IN_PROGRESS] -= 1
         if self._q[_IN_PROGRESS] == 0 and self._q[_STATE] == 3:
             self._q[_STATE] = 2
-        self._q[_LATENCY + bucket(now - self._f[_REQUEST_AT])] += 1
+        self._q[_LATENCY + bucket(now - since)] += 1
 
     def waited(self, seconds: cython.double) -> None:
         """Worker only. Count how long a complete request waited for the application."""

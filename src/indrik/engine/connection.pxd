@@ -1,13 +1,13 @@
 from indrik.engine.context cimport Context
-from indrik.engine.exchange cimport Channel, open_exchange
+from indrik.engine.exchange cimport Channel, Exchange, open_exchange
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport receive, transmit, transmit_two
 from indrik.protocol.octets cimport head_end
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
-cdef int _REQUESTS_A_TURN
-cdef double _LONG_TURN
+cdef int HALF_CLOSED
+cdef int LEFT
 cdef int _HEAD
 cdef int _BODY
 cdef int _EXCHANGE
@@ -35,11 +35,15 @@ cdef class Connection(Channel):
     cdef bint _skipped_line
     cdef bint _may_announce
     cdef Request _request
+    cdef Exchange _exchange
     cdef object _body
     cdef object _output
     cpdef on_readable(self)
     cpdef on_readable_to_end(self)
     cpdef on_writable(self)
+    cpdef on_broken(self)
+    cdef _end_exchange(self)
+    cdef _note_departure(self, bint is_broken)
     cpdef resume(self)
     cdef _read(self)
     cdef _feed(self, bytes data)

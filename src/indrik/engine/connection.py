@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import errno
 import os
-import select
 import socket
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ import cython
 
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
-from indrik.engine.exchange import Channel, open_exchange
+from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
@@ -60,10 +59,6 @@ _PROXY_HEADER = 6
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
 
-#: Requests of one client in a row, and seconds for them, before other connections get their turn.
-_REQUESTS_A_TURN = 16
-_LONG_TURN = 0.005
-
 #: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
 #: and the client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
 _LINGER_BYTES = 1 << 20
@@ -75,7 +70,7 @@ _DISCONNECTS = frozenset(
 
 
 class Connection(Channel):
-    """One accepted socket. Owns the descriptor. Engine thread only.
+    """One accepted socket. Owns the descriptor. For whoever holds the engine's ownership.
 
     is_watched: whether the poller knows the descriptor; the loop's to change. served: requests so far.
     """
@@ -83,7 +78,7 @@ class Connection(Channel):
     def __init__(
         self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
-        Channel.__init__(self, peer, listener)
+        Channel.__init__(self, peer, listener, context.ownership)
         self.fd = fd
         self.state = _HEAD
         self.served = 0
@@ -103,9 +98,11 @@ class Connection(Channel):
         # Bytes of the body received, or of the output taken, when the present deadline was set.
         self._marked = 0.0
         self._request: Request | None = None
+        self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
         self._output: OutputQueue | None = None
-        context.timers.first_byte.arm(self, context.now)
+        timers = context.timers
+        (timers.drain if context.is_draining else timers.first_byte).arm(self, context.now)
 
     def __repr__(self) -> str:
         return f"<Connection fd={self.fd} peer={self.peer} {State(self.state).name}>"
@@ -135,8 +132,10 @@ class Connection(Channel):
     # --- told by the loop ---
 
     def on_readable(self) -> None:
-        """Input, the end of the stream or an error is there."""
-        # A response that ends while this runs must not start a second reader further down the stack.
+        """Input, the end of the stream or an error is there. At most one request is whole afterwards, and is
+        `Context.pending` then.
+        """
+        # A refusal that ends while this runs must not start a second reader further down the stack.
         self._is_reading = True
         try:
             self._read()
@@ -180,9 +179,35 @@ class Connection(Channel):
     def on_readable_to_end(self) -> None:
         """Like `on_readable`, when the loop knows that the end of the stream is behind the data."""
         self.on_readable()
-        if self.state != _CLOSED:
-            # The short read above hid the end; while a response is under way this is only remembered.
+        if self.state == _EXCHANGE:
+            # The end is read when the response is out: a client that has closed its sending side only is
+            # served.
+            self._has_more_input = True
+            self._note_departure(False)
+        elif self.state != _CLOSED:
+            # The short read above hid the end.
             self.on_readable()
+
+    def on_broken(self) -> None:
+        """The connection was reset, or is closed in both directions: nothing that is sent arrives."""
+        if self.state == _EXCHANGE or self.state == _SENDING:
+            self.close()
+        else:
+            # A request may be in front of the end, of a client that does not want the answer.
+            self.on_readable_to_end()
+
+    def _note_departure(self, is_broken: cython.bint) -> None:
+        """Tells the handler of the request in progress that its client has left."""
+        exchange = self._exchange
+        if exchange is None or exchange.is_finished:
+            return
+        # In the middle of a response the end of the input is taken for a client that has left: nothing else
+        # would tell of one to whom nothing is being sent.
+        departure: cython.int = LEFT if is_broken or exchange.has_begun else HALF_CLOSED
+        if departure > exchange.departure:
+            exchange.departure = departure
+            if exchange.started_at:
+                self._context.handler.client_left(exchange)
 
     def resume(self) -> None:
         """Goes on with what is already here: requests behind the one just answered, input and output left
@@ -275,21 +300,15 @@ class Connection(Channel):
             self._arm(timers.drain if self._context.is_draining else timers.first_byte)
 
     def _advance(self) -> None:
-        """Parses and hands over requests as long as whole ones are there."""
+        """Parses what is there, and hands over the first request if it is whole."""
         data: bytes
         end: cython.Py_ssize_t
         body_end: cython.Py_ssize_t
         length: cython.longlong
-        served: cython.int = 0
-        started: cython.double = self._context.now
         while self.state == _HEAD:
             data = self._input
             if not data:
                 break
-            if served >= _REQUESTS_A_TURN or self._context.now - started > _LONG_TURN:
-                self._run_again()
-                break
-            served += 1
             end = head_end(data, self._scanned)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
@@ -324,7 +343,8 @@ class Connection(Channel):
         self.state = _EXCHANGE
         self.served += 1
         self._request = None
-        self._context.handle(open_exchange(self, request, body, self._context.now))
+        self._exchange = open_exchange(self, request, body, self._context.polled_at)
+        self._context.pending = self._exchange
 
     def _expect_body(self, request: Request) -> None:
         settings = self._context.settings
@@ -376,8 +396,7 @@ class Connection(Channel):
             self._body = None
         self._request = None
         self._input = b""
-        if self.state == _EXCHANGE:
-            self._context.ended()
+        self._end_exchange()
         self._was_refused = True
         self.state = _EXCHANGE
         self.send(render_refusal(refusal.status, refusal.reason, self._context.response_tail()))
@@ -484,34 +503,46 @@ class Connection(Channel):
             disarm(self)
 
     def wait_drained(self) -> None:
-        """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it
-        stalls.
+        """Waits as the worker kind does until the queue is empty or the client was dropped."""
+        self._context.waiting.wait_drained(self)
+
+    def is_drained(self) -> cython.bint:
+        """Whether nothing waits for this client any more, or it is gone."""
+        return not self._output or self.state == _CLOSED
+
+    def wait_departed(self, timeout: float | None) -> bool:
+        """Waits as the worker kind does, `timeout` seconds or for ever, until the client closes; whether it
+        did.
         """
-        poll = select.poll()
-        poll.register(self.fd, select.POLLOUT)
-        while self._output and self.state != _CLOSED:
-            # Short waits keep the worker's heartbeat going while the client is slow.
-            writable = poll.poll(1000)
-            self._context.beat()
-            if writable:
-                self._flush()
-            # The deadline is the loop's, which is not running now.
-            write = self._context.timers.write
-            if self.queue is write and write.delay and self.deadline <= self._context.now:
-                disarm(self)
-                self.on_timeout(write)
+        return bool(self._context.waiting.wait_departed(self, timeout))
+
+    def serve_output(self) -> None:
+        """What the loop would do now for output that waits: for who waits for it while no loop turns."""
+        self._context.beat()
+        if self._output and self.state != _CLOSED:
+            self._flush()
+        write = self._context.timers.write
+        if self.queue is write and write.delay and self.deadline <= self._context.now:
+            disarm(self)
+            self.on_timeout(write)
 
     def finish(self, keep_alive: bool) -> None:
         """Ends the response of the current exchange."""
         if self.state != _EXCHANGE:
             return
-        if not self._was_refused:
-            self._context.ended()
+        self._end_exchange()
         self._closes_after_output = not keep_alive
         if self._output:
             self.state = _SENDING
         else:
             self._end_of_output()
+
+    def _end_exchange(self) -> None:
+        """The request in progress, if there is one, is answered or lost."""
+        exchange = self._exchange
+        if exchange is not None:
+            self._exchange = None
+            self._context.ended(exchange)
 
     def _end_of_output(self) -> None:
         """The last byte of a response was taken by the kernel."""
@@ -553,10 +584,10 @@ class Connection(Channel):
         """Gives the descriptor and all buffers back."""
         if self.state == _CLOSED:
             return
-        if self.state == _EXCHANGE and not self._was_refused:
-            self._context.ended()
         self.state = _CLOSED
         self.is_closed = True
+        self._note_departure(True)
+        self._end_exchange()
         disarm(self)
         if self._output is not None:
             self._output.clear()
@@ -574,12 +605,15 @@ class Connection(Channel):
 
     def _arm(self, queue: TimerQueue) -> None:
         queue.arm(self, self._context.now)
+        if self.deadline < self._context.sleeps_until and queue.delay:
+            self._context.wake()
 
     def _run_again(self) -> None:
         """There is more to do in the next turn of the loop."""
         if not self._is_scheduled:
             self._is_scheduled = True
             self._context.again.append(self)
+            self._context.wake()
 
     def _watch_writable(self) -> None:
         """There is output that the kernel does not take yet."""

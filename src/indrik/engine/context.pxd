@@ -1,4 +1,5 @@
 from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.ownership cimport Ownership
 from indrik.engine.poller cimport Poller
 from indrik.engine.timers cimport Timers
 from indrik.engine.transport cimport monotonic
@@ -7,6 +8,8 @@ from indrik.scoreboard cimport Slot
 
 cdef class Context:
     cdef readonly object settings
+    cdef readonly object waiting
+    cdef readonly Ownership ownership
     cdef readonly HeadParser parser
     cdef readonly Timers timers
     cdef readonly Poller poller
@@ -17,14 +20,19 @@ cdef class Context:
     cdef readonly double body_step
     cdef readonly double write_step
     cdef public double now
+    cdef public double polled_at
+    cdef public double sleeps_until
+    cdef public Exchange pending
     cdef public bint is_draining
     cdef public bint keeps_alive
     cdef public bint has_room
     cdef public long long served
-    cdef Handler _handler
+    cdef readonly Handler handler
+    cdef object _wake
     cdef object _on_refusal
     cdef str _tail
     cdef double _tail_ends_at
-    cpdef handle(self, Exchange exchange)
-    cpdef ended(self)
+    cpdef begin(self, Exchange exchange)
+    cpdef ended(self, Exchange exchange)
+    cpdef wake(self)
     cpdef str response_tail(self)

@@ -5,13 +5,18 @@ tell what.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import cython
+
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
+from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
 from indrik.protocol.response import fields_tail, format_date
 from indrik.scoreboard import Slot
@@ -33,17 +38,27 @@ class RefusalSink(Protocol):
 class Context:
     """Shared by one `Engine` and its connections; engine thread only.
 
-    now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
-    client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
-    again: connections with more to do in the next turn. body_buffer: bytes of a body kept in memory.
-    body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
-    descriptor. served: requests handed over and ended.
+    ownership: held by whoever changes anything here. now: monotonic seconds, as of the last event. polled_at:
+    when the events were found that are being dealt with. is_draining: the worker is leaving. keeps_alive:
+    whether a client may stay after a response. has_room: set by a connection that closes; the loop accepts
+    again. again: connections with more to do in the next turn. pending: the request that an event has just made
+    whole; the loop takes it away before it goes on. body_buffer: bytes of a body kept in memory. body_step,
+    write_step: bytes after which a slow sender or reader gets a new deadline. connections: by descriptor.
+    served: requests handed over and ended. sleeps_until: while whoever drives the loop waits, when it will turn
+    next by itself; 0 while it is turning.
     """
 
     def __init__(
-        self, settings: EngineSettings, handler: Handler, slot: Slot, on_refusal: RefusalSink
+        self,
+        settings: EngineSettings,
+        handler: Handler,
+        slot: Slot,
+        on_refusal: RefusalSink,
+        waiting: Waiting,
     ) -> None:
         self.settings = settings
+        self.waiting = waiting
+        self.ownership = Ownership()
         self.parser = HeadParser(settings.limits)
         self.timers = Timers(
             settings.first_byte_timeout,
@@ -60,26 +75,44 @@ class Context:
         self.body_step = settings.body_timeout * settings.body_min_rate
         self.write_step = settings.write_timeout * settings.write_min_rate
         self.now = monotonic()
+        self.polled_at = self.now
+        self.sleeps_until = 0.0
+        self.pending: Exchange | None = None
         self.is_draining = False
         self.keeps_alive = settings.keepalive > 0
         self.has_room = False
         self.served = 0
-        self._handler = handler
+        self.handler = handler
+        self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal
         self._tail = ""
         self._tail_ends_at = 0.0
 
-    def handle(self, exchange: Exchange) -> None:
-        """Gives a whole request to the handler."""
-        self.slot.begin(exchange.request.method, exchange.request.uri, self.now)
-        self._handler.handle(exchange)
+    def begin(self, exchange: Exchange) -> None:
+        """The handler is given `exchange`."""
+        now: cython.double = self.now
+        exchange.started_at = now
+        self.slot.begin(exchange.request.method, exchange.request.uri, now)
+        self.slot.waited(now - exchange.arrived_at)
 
-    def ended(self) -> None:
+    def ended(self, exchange: Exchange) -> None:
         """A response is complete, or its connection lost."""
         # The application may have taken long; what is armed next counts from now.
         self.served += 1
         self.now = monotonic()
-        self.slot.end(self.now)
+        if exchange.started_at:
+            self.slot.end(self.now, exchange.started_at)
+
+    def on_wake(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` when there is something to do before `sleeps_until`. It may not wait."""
+        self._wake = wake
+
+    def wake(self) -> None:
+        """Makes the loop turn now. For work that is made by somebody else while it waits."""
+        if self.sleeps_until:
+            self.sleeps_until = 0.0
+            if self._wake is not None:
+                self._wake()
 
     def beat(self) -> None:
         """Says that this worker is alive, from inside a wait."""

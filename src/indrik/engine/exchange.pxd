@@ -1,3 +1,4 @@
+from indrik.engine.ownership cimport Ownership
 from indrik.engine.timers cimport Timer
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.request cimport Request
@@ -8,6 +9,7 @@ cdef class Channel(Timer):
     cdef readonly str peer_port
     cdef readonly object proxy_header
     cdef readonly object listener
+    cdef readonly Ownership ownership
     cpdef bint may_keep_alive(self) except -1
     cpdef bint is_congested(self) except -1
     cpdef str response_tail(self)
@@ -19,10 +21,12 @@ cdef class Channel(Timer):
 cdef class Exchange:
     cdef readonly Request request
     cdef readonly Channel channel
-    cdef readonly double started_at
+    cdef readonly double arrived_at
+    cdef public double started_at
     cdef object _body
     cdef readonly bint is_finished
     cdef public bint has_begun
+    cdef public int departure
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1
@@ -34,5 +38,6 @@ cdef class Exchange:
 
 cdef class Handler:
     cpdef handle(self, Exchange exchange)
+    cpdef client_left(self, Exchange exchange)
 
-cpdef Exchange open_exchange(Channel channel, Request request, object body, double started_at)
+cpdef Exchange open_exchange(Channel channel, Request request, object body, double arrived_at)

@@ -8,6 +8,7 @@ import cython
 
 from indrik.engine.body import NO_BODY
 from indrik.engine.output import FileSegment
+from indrik.engine.ownership import Ownership
 from indrik.engine.timers import Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.proxy_header import ProxyHeader
@@ -25,11 +26,15 @@ class Channel(Timer):
 
     peer: the client's (address, port), None on a unix socket; peer_port: the port as text. proxy_header: what
     a proxy has said of the client by the PROXY protocol, None for nothing. listener: the `Listener` that the
-    client connected to. is_closed: whether the client is gone; what is sent then is dropped.
+    client connected to. is_closed: whether the client is gone; what is sent then is dropped. ownership: held by
+    whoever calls a method that sends or ends something.
     """
 
-    def __init__(self, peer: tuple[str, int] | None, listener: Listener) -> None:
+    def __init__(
+        self, peer: tuple[str, int] | None, listener: Listener, ownership: Ownership
+    ) -> None:
         Timer.__init__(self)
+        self.ownership = ownership
         self.is_closed = False
         self.peer = peer
         self.peer_port = "" if peer is None else str(peer[1])
@@ -65,7 +70,15 @@ class Channel(Timer):
         raise NotImplementedError
 
     def wait_drained(self) -> None:
-        """Blocks until everything queued was sent."""
+        """Waits, in the worker kind's way, until everything queued was sent or the client was dropped. Without
+        the ownership.
+        """
+        raise NotImplementedError
+
+    def wait_departed(self, timeout: float | None) -> bool:
+        """Waits, in the worker kind's way, at most `timeout` seconds (None: as long as it takes) until the
+        client has closed at least its sending side; whether it has. Without the ownership.
+        """
         raise NotImplementedError
 
     def finish(self, keep_alive: cython.bint) -> None:
@@ -81,26 +94,37 @@ class Channel(Timer):
         raise NotImplementedError
 
 
+#: What is known of a client: nothing that ends its request,
+PRESENT = 0
+#: it had sent its last byte before the response began (it may have closed its sending side only: served),
+HALF_CLOSED = 1
+#: it has left while the response was under way, or the connection is broken.
+LEFT = 2
+
+
 @cython.freelist(32)
 @cython.cclass
 class Exchange:
     """A complete request and its unfinished response.
 
     From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its
-    channel: the loop does not touch it but to notice that the client left. Engine thread only.
+    channel: the loop does not touch it but to notice that the client left. Used by one thread at a time, which
+    takes the engine's ownership for each step by itself.
 
-    started_at: when the request was handed over, in monotonic seconds. has_begun: the head of the final
-    response was sent; the gateway sets it. is_finished: the response has ended;
-    what is sent from then on is dropped, for the channel may be in the next exchange. Made by
-    `open_exchange`.
+    arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
+    monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished: the
+    response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
+    departure: PRESENT, HALF_CLOSED or LEFT. Made by `open_exchange`.
     """
 
     channel: Channel
     request: Request
+    arrived_at: float
     started_at: float
     _body: BinaryIO | None
     is_finished: bool
     has_begun: bool
+    departure: int
     _may_keep_alive: bool
 
     @property
@@ -115,8 +139,8 @@ class Exchange:
 
     @property
     def is_disconnected(self) -> bool:
-        """Whether the client is gone; everything sent from now on is dropped."""
-        return self.channel.is_closed
+        """Whether the client is gone; what is sent from now on is dropped, or will be."""
+        return self.departure == LEFT or self.channel.is_closed
 
     def keep_alive(self) -> cython.bint:
         """Whether the connection may be used again after this response."""
@@ -128,7 +152,12 @@ class Exchange:
 
     def is_congested(self) -> cython.bint:
         """Whether the client reads so slowly that the sender should wait with more (`wait_drained`)."""
-        return self.channel.is_congested()
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            return self.channel.is_congested()
+        finally:
+            ownership.release()
 
     def open_body(self) -> Any:
         """The complete request body as a binary file at its start."""
@@ -140,8 +169,12 @@ class Exchange:
             self._body.close()
 
     def elapsed(self) -> float:
-        """Seconds since the request was handed over."""
+        """Seconds since the handler began with the request."""
         return monotonic() - self.started_at
+
+    def waited(self) -> float:
+        """Seconds that the whole request waited for the handler."""
+        return self.started_at - self.arrived_at
 
     def response_tail(self) -> str:
         """The end of a response head that is sent now: the Date and Server fields and the empty line."""
@@ -149,17 +182,34 @@ class Exchange:
 
     def send(self, data: bytes) -> None:
         """Hands `data` over; what the kernel does not take now is queued and sent by the loop."""
-        if not self.is_finished:
+        if self.is_finished:
+            return
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
             self.channel.send(data)
+        finally:
+            ownership.release()
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces that should leave together."""
-        if not self.is_finished:
+        if self.is_finished:
+            return
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
             self.channel.send_two(head, data)
+        finally:
+            ownership.release()
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
-        self.channel.send_file(FileSegment(fd, offset, count))
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            self.channel.send_file(FileSegment(fd, offset, count))
+        finally:
+            ownership.release()
 
     def wait_drained(self) -> None:
         """Waits until the client took what is queued, `write_timeout` for each step; then the client is
@@ -169,25 +219,43 @@ class Exchange:
 
     def finish(self, keep_alive: cython.bint) -> None:
         """Ends the response. The connection goes on with its next request, or closes after the last byte."""
-        if not self.is_finished:
-            self.is_finished = True
+        if self.is_finished:
+            return
+        self.is_finished = True
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
             self.channel.finish(keep_alive and self._may_keep_alive)
+        finally:
+            ownership.release()
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
-        if not self.is_finished:
-            self.is_finished = True
+        if self.is_finished:
+            return
+        self.is_finished = True
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
             self.channel.refuse(refusal)
+        finally:
+            ownership.release()
 
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
-        if not self.is_finished:
-            self.is_finished = True
+        if self.is_finished:
+            return
+        self.is_finished = True
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
             self.channel.close()
+        finally:
+            ownership.release()
 
 
 def open_exchange(
-    channel: Channel, request: Request, body: Any, started_at: cython.double
+    channel: Channel, request: Request, body: Any, arrived_at: cython.double
 ) -> Exchange:
     """The exchange of `request`; `body` is its complete body as a binary file, None if it has none."""
     # Without __init__: this is done for every request, and a constructor call costs more than all the rest
@@ -195,10 +263,12 @@ def open_exchange(
     exchange: Exchange = Exchange.__new__(Exchange)
     exchange.channel = channel
     exchange.request = request
-    exchange.started_at = started_at
+    exchange.arrived_at = arrived_at
+    exchange.started_at = 0.0
     exchange._body = body
     exchange.is_finished = False
     exchange.has_begun = False
+    exchange.departure = 0  # PRESENT; here a C integer
     exchange._may_keep_alive = True
     return exchange
 
@@ -212,3 +282,10 @@ class Handler:
         May raise only what ends the worker (`SystemExit` and other non-`Exception`s).
         """
         raise NotImplementedError
+
+    def client_left(self, exchange: Exchange) -> None:
+        """The client of an exchange that was handled and is not finished has left: `exchange.departure` says
+        how.
+
+        Called by the loop, with the ownership held: it may neither wait nor call the application.
+        """

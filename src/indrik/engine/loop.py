@@ -1,7 +1,9 @@
 """The loop: waits for sockets, accepts, gives each event to its connection, and lets deadlines pass.
 
-Run it by calling `turn` again and again, or let a host loop watch `fileno()` and call `turn(0)` when it is
-readable.
+A kind with one thread calls `turn` again and again, or lets a host loop watch `fileno()` and call `turn(0)` when
+it is readable. A kind with several takes the turn apart: `poll` in the one thread that waits, then
+`next_exchange` by whoever holds the engine's ownership until it finds nothing more; another thread may go on
+where one has left off.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import cython
 
 from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink
-from indrik.engine.exchange import Handler
+from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.settings import EngineSettings
 from indrik.engine.transport import monotonic
+from indrik.engine.waiting import Waiting
 from indrik.net.listeners import Listener
 from indrik.scoreboard import Slot
 
@@ -32,7 +35,19 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 _WRITABLE = int(select.EPOLLOUT)
 _READABLE = int(select.EPOLLIN)
-_ENDED = int(select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR)
+_ENDED = int(select.EPOLLRDHUP)
+_BROKEN = int(select.EPOLLHUP | select.EPOLLERR)
+
+#: Rounds over connections with more to do, and seconds for them, before the kernel is asked for events again.
+_ROUNDS = 16
+_LONG_TURN = 0.005
+
+# Where `next_exchange` goes on.
+_POLL_NEXT = 0
+_POLLED = 1
+_EVENTS = 2
+_AGAIN = 3
+_ACCEPTING = 4
 
 
 def _nobody(peer: tuple[str, int] | None) -> bool:
@@ -40,11 +55,12 @@ def _nobody(peer: tuple[str, int] | None) -> bool:
 
 
 class Engine:
-    """One loop with its listeners and connections. Owned by one thread of one worker.
+    """One loop with its listeners and connections. One process; for whoever holds `ownership`, where a method
+    does not say otherwise.
 
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
     socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
-    `proxy_protocol` is on.
+    `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request.
     """
 
     def __init__(
@@ -55,8 +71,9 @@ class Engine:
         trusts: Callable[[tuple[str, int] | None], bool],
         on_refusal: RefusalSink,
         proxies: Callable[[tuple[str, int] | None], bool] = _nobody,
+        waiting: Waiting | None = None,
     ) -> None:
-        self.context = Context(settings, handler, slot, on_refusal)
+        self.context = Context(settings, handler, slot, on_refusal, waiting or Waiting())
         self._trusts = trusts
         self._proxies = None if settings.proxy_protocol == "off" else proxies
         self._listeners: dict[int, Listener] = {}
@@ -65,6 +82,16 @@ class Engine:
         self._is_interrupted = False
         self._accepts_at = 0.0
         self._most_connections = settings.worker_connections
+        self._stage = _POLL_NEXT
+        # Of the turn in progress: events found and dealt with, connections to resume and done, listeners that
+        # were knocked at, how many were accepted at the first of them.
+        self._found = 0
+        self._dealt = 0
+        self._resuming: list[Connection] = []
+        self._resumed = 0
+        self._rounds = 0
+        self._knocks: list[Listener] = []
+        self._accepted = 0
 
     # --- set-up ---
 
@@ -99,60 +126,120 @@ class Engine:
         self._is_interrupted = True
 
     def turn(self, timeout: cython.double) -> None:
-        """Waits at most `timeout` seconds for events and deals with them and with every deadline that has
-        passed.
+        """Waits at most `timeout` seconds for events, deals with them and with every deadline that has passed,
+        and calls the handler for each request that is whole. For kinds with one thread.
         """
         context = self.context
-        poller = context.poller
-        connections: dict[int, Connection] = context.connections
-        knocks: list[int] | None = None
-        flags: cython.uint
-        fd: cython.int
-        index: cython.Py_ssize_t
-        count: cython.Py_ssize_t
-        left: cython.double
-        connection: Connection | None
+        exchange: Exchange | None
+        self.poll(self.wait_time(timeout))
+        while True:
+            exchange = self.next_exchange()
+            if exchange is None:
+                return
+            context.begin(exchange)
+            context.handler.handle(exchange)
 
-        if context.again:
-            timeout = 0.0
-        else:
-            left = self.next_deadline() - context.now
-            if left < timeout:
-                timeout = left if left > 0.0 else 0.0
-        count = poller.wait(timeout)
-        context.now = monotonic()
-        context.slot.beat(context.now)
-        for index in range(count):
-            fd = poller.fd_at(index)
-            flags = poller.flags_at(index)
-            connection = connections.get(fd)
-            if connection is not None:
-                if flags & _WRITABLE:
-                    connection.on_writable()
-                if flags & _ENDED:
-                    connection.on_readable_to_end()
-                elif flags & _READABLE:
-                    connection.on_readable()
-            elif fd in self._listeners:
-                if knocks is None:
-                    knocks = []
-                knocks.append(fd)
-            elif fd in self._wakeups:
-                self._wakeups[fd]()
-        if context.again:
-            again = list(context.again)
-            context.again.clear()
-            for connection in again:
-                connection.resume()
-        # New clients last: what this worker has accepted already comes before what a sibling could take.
-        if knocks is not None:
-            for fd in knocks:
-                if fd in self._listeners:
-                    self._accept_some(self._listeners[fd], _ACCEPTS)
-        if context.has_room:
-            context.has_room = False
-            self._watch_listeners()
-        self._expire()
+    def wait_time(self, most: cython.double) -> cython.double:
+        """Seconds that `poll` may wait now, at most `most`."""
+        context = self.context
+        left: cython.double
+        if context.again or self._stage != _POLL_NEXT:
+            return 0.0
+        left = self.next_deadline() - context.now
+        if left < most:
+            return left if left > 0.0 else 0.0
+        return most
+
+    def poll(self, timeout: cython.double) -> None:
+        """Waits at most `timeout` seconds for events. Without the ownership; by one thread at a time."""
+        if self._stage == _POLL_NEXT:
+            self._found = self.context.poller.wait(timeout)
+            self._stage = _POLLED
+
+    def next_exchange(self) -> Exchange | None:
+        """Goes on with the turn until a request is whole: that request, or None at the end of the turn.
+
+        The caller begins it (`Context.begin`) when it gives it to the handler.
+        """
+        context = self.context
+        exchange: Exchange | None
+        if self._stage == _POLLED:
+            context.now = context.polled_at = monotonic()
+            context.slot.beat(context.now)
+            self._dealt = 0
+            self._stage = _EVENTS
+        if self._stage == _EVENTS:
+            while self._dealt < self._found:
+                self._on_event(self._dealt)
+                self._dealt += 1
+                if context.pending is not None:
+                    exchange = context.pending
+                    context.pending = None
+                    return exchange
+            self._rounds = 0
+            self._stage = _AGAIN
+        if self._stage == _AGAIN:
+            while self._resumed < len(self._resuming) or self._may_resume():
+                self._resuming[self._resumed].resume()
+                self._resumed += 1
+                if context.pending is not None:
+                    exchange = context.pending
+                    context.pending = None
+                    return exchange
+            self._stage = _ACCEPTING
+        if self._stage == _ACCEPTING:
+            # New clients last: what this worker has accepted already comes before what a sibling could take.
+            while self._knocks:
+                if self._accepted < _ACCEPTS and self._accept(self._knocks[0], True):
+                    self._accepted += 1
+                else:
+                    self._knocks.pop(0)
+                    self._accepted = 0
+                if context.pending is not None:
+                    exchange = context.pending
+                    context.pending = None
+                    return exchange
+            self._stage = _POLL_NEXT
+            if context.has_room:
+                context.has_room = False
+                self._watch_listeners()
+            self._expire()
+        return None
+
+    def _on_event(self, index: cython.Py_ssize_t) -> None:
+        context = self.context
+        fd: cython.int = context.poller.fd_at(index)
+        flags: cython.uint = context.poller.flags_at(index)
+        connections: dict[int, Connection] = context.connections
+        connection: Connection | None = connections.get(fd)
+        if connection is not None:
+            if flags & _BROKEN:
+                connection.on_broken()
+                return
+            if flags & _WRITABLE:
+                connection.on_writable()
+            if flags & _ENDED:
+                connection.on_readable_to_end()
+            elif flags & _READABLE:
+                connection.on_readable()
+        elif fd in self._listeners:
+            self._knocks.append(self._listeners[fd])
+        elif fd in self._wakeups:
+            self._wakeups[fd]()
+
+    def _may_resume(self) -> cython.bint:
+        """Whether there is another round of connections with more to do, which it begins."""
+        context = self.context
+        self._resumed = 0
+        self._resuming.clear()
+        if not context.again or self._rounds >= _ROUNDS:
+            return False
+        if context.now - context.polled_at > _LONG_TURN:
+            return False
+        self._rounds += 1
+        self._resuming.extend(context.again)
+        context.again.clear()
+        return True
 
     def next_deadline(self) -> float:
         """When `turn` must be called at the latest, in monotonic seconds; `timers.NEVER` when nothing
@@ -170,50 +257,60 @@ class Engine:
 
     # --- accepting ---
 
-    def _accept_some(self, listener: Listener, most: int) -> int:
-        """Accepts and serves at most `most` clients one after the other; returns how many there were."""
+    def _accept(self, listener: Listener, serves: cython.bint) -> cython.bint:
+        """Accepts one client, and serves what it has sent already if `serves`; False if there is none, or no
+        room.
+        """
         context = self.context
-        for accepted in range(most):
-            if len(context.connections) >= self._most_connections:
-                if accepted:
-                    # Nobody is sent away for a client that may not exist: the next turn knows of one.
-                    return accepted
-                if not self._shed_idle():
-                    self._pause_listening()
-                    return accepted
-            try:
-                sock, address = listener.sock.accept()
-            except BlockingIOError:
-                return accepted
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    context.note_refusal("exhausted", None, f"cannot accept: {os.strerror(error.errno or 0)}")
-                    if not self._shed_idle():
-                        self._pause_listening()
-                        self._accepts_at = context.now + _EXHAUSTED_PAUSE
-                    return accepted
+        if listener.fileno() not in self._listeners:
+            return False
+        if len(context.connections) >= self._most_connections:
+            # Nobody is sent away for a client that may not exist: after the first of a turn, the next one knows.
+            if self._accepted:
+                return False
+            if not self._shed_idle():
+                self._pause_listening()
+                return False
+        try:
+            sock, address = listener.sock.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
                 # The client gave up between its SYN and this accept (accept(2)): the next one may be fine.
-                continue
-            sock.setblocking(False)
-            peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
-            fd = sock.detach()
-            connection = Connection(context, fd, peer, listener, self._trusts(peer))
-            if self._proxies is not None:
-                connection.expect_proxy_header(self._proxies(peer))
-            context.connections[fd] = connection
-            context.slot.count_accepted()
+                return True
+            context.note_refusal("exhausted", None, f"cannot accept: {os.strerror(error.errno or 0)}")
+            if not self._shed_idle():
+                self._pause_listening()
+                self._accepts_at = context.now + _EXHAUSTED_PAUSE
+            return False
+        sock.setblocking(False)
+        peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
+        fd = sock.detach()
+        connection = Connection(context, fd, peer, listener, self._trusts(peer))
+        if self._proxies is not None:
+            connection.expect_proxy_header(self._proxies(peer))
+        context.connections[fd] = connection
+        context.slot.count_accepted()
+        if serves:
             # Its request is often here already; then a client that closes at once never needs a registration.
             connection.on_readable()
-            if not connection.is_closed and not connection.is_watched:
-                connection.is_watched = True
-                context.poller.watch_connection(fd, False)
-        return most
+            if connection.is_closed or connection.is_watched:
+                return True
+        connection.is_watched = True
+        context.poller.watch_connection(fd, False)
+        return True
 
-    def accept_backlog(self) -> None:
-        """Accepts whatever the kernel holds for the listeners now, for a worker that nobody comes after."""
+    def accept_backlog(self) -> bool:
+        """Accepts what the kernel holds for the listeners now, for a worker that nobody comes after; whether
+        somebody may be left there for want of room.
+        """
         for listener in self._listeners.values():
-            while self._accept_some(listener, _ACCEPTS):
-                pass
+            self._accepted = 0
+            while self._accept(listener, False):
+                self._accepted = 1
+        self._accepted = 0
+        return len(self.context.connections) >= self._most_connections
 
     def _watch_listeners(self) -> None:
         if not self._is_listening and self._listeners:

@@ -10,17 +10,13 @@ something is sent), so what is seen here ends no request by itself: the applicat
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Callable
 from typing import Any
 
 import cython
 
-from indrik.engine.exchange import Exchange
+from indrik.engine.exchange import PRESENT, Exchange
 from indrik.protocol.response import InvalidResponse, render_early_hints
-
-#: poll(2) tells of POLLHUP and POLLERR unasked.
-_LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
 
 _log = logging.getLogger("indrik.error")
 
@@ -41,11 +37,9 @@ class Client:
         """Blocks until the client leaves, at most `timeout` seconds (None: as long as it takes); whether it
         has.
         """
-        if not self._exchange.channel.is_closed:
-            poll = select.poll()
-            poll.register(self._exchange.channel.fileno(), _LEFT)
-            if not poll.poll(None if timeout is None else timeout * 1000.0):
-                return False
+        exchange = self._exchange
+        if exchange.departure == PRESENT and not exchange.channel.wait_departed(timeout):
+            return False
         self.run_callbacks()
         return True
 

@@ -72,12 +72,13 @@ class SyncWorker(Worker):
     def _drain(self, engine: Engine, slot: Slot) -> None:
         slot.state = State.DRAINING
         give_up_at = time.monotonic() + self.drain_timeout
+        engine.drain()
         if self.must_drain_backlog:
-            engine.accept_backlog()
+            while engine.accept_backlog() and time.monotonic() < give_up_at:
+                engine.turn(self._wait())
         engine.stop_listening()
         for listener in self.sockets:
             listener.close(unlink=False)
-        engine.drain()
         while engine.open_connections and (left := give_up_at - time.monotonic()) > 0:
             engine.turn(min(left, self._wait()))
         if engine.open_connections:

@@ -46,7 +46,7 @@ def test_what_it_serves() -> None:
 def test_report() -> None:
     one = member()
     one.slot.begin("GET", "/", NOW - 3)
-    one.slot.end(NOW - 2)
+    one.slot.end(NOW - 2, NOW - 3)
     expected = "Worker (pid:4242) was killed by SIGSEGV after 60.0 s and 1 request, while serving no request"
     assert report(one, -signal.SIGSEGV, "out of memory", NOW) == expected
     assert report(one, -signal.SIGKILL, "the evidence", NOW).endswith("; the evidence")

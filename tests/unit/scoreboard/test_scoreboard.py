@@ -54,9 +54,9 @@ def test_a_request(board: Scoreboard) -> None:
     assert (slot.state, slot.in_progress, slot.request_at, slot.heartbeat) == (State.BUSY, 1, 10.0, 10.0)
     assert slot.request_text == "GET /a"
     slot.begin("GET", "/b", 11.0)
-    slot.end(12.0)
+    slot.end(12.0, 11.0)
     assert (slot.state, slot.in_progress, slot.heartbeat) == (State.BUSY, 1, 12.0)
-    slot.end(13.0)
+    slot.end(13.0, 11.0)
     assert (slot.state, slot.in_progress) == (State.IDLE, 0)
     assert slot.totals().requests == 2
     assert sum(slot.totals().latency) == 2
@@ -66,7 +66,7 @@ def test_draining_stays_draining(board: Scoreboard) -> None:
     slot = board.take(1, 1, 0.0)
     slot.state = State.DRAINING
     slot.begin("GET", "/", 1.0)
-    slot.end(2.0)
+    slot.end(2.0, 1.0)
     assert slot.state == State.DRAINING
 
 
@@ -85,7 +85,7 @@ def test_totals_outlive_the_worker(board: Scoreboard) -> None:
     first, second = board.take(1, 1, 0.0), board.take(1, 2, 0.0)
     for slot in (first, second):
         slot.begin("GET", "/", 0.0)
-        slot.end(0.5)
+        slot.end(0.5, 0.0)
         slot.count_accepted()
         slot.waited(0.001)
     second.count_refused()

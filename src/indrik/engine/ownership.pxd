@@ -1,0 +1,6 @@
+cdef class Ownership:
+    cdef object _gate
+    cdef bint _is_held
+    cdef Py_ssize_t _waiting
+    cpdef acquire(self)
+    cpdef release(self)

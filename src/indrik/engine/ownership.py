@@ -1,0 +1,47 @@
+"""Who may touch an engine now: its loop, or the exchange that sends. One holder at a time.
+
+Kinds with one thread take and give it without ever waiting, which costs two stores; kinds with several wait
+here for one another, never for a client, because nothing that holds it blocks.
+"""
+
+from __future__ import annotations
+
+# From here and not from `threading`: gevent replaces that one's.
+from _thread import allocate_lock
+
+import cython
+
+
+class Ownership:
+    """A lock that is nearly free as long as nobody else wants it. Any thread; not re-entrant."""
+
+    def __init__(self) -> None:
+        self._gate = allocate_lock()
+        self._is_held = False
+        self._waiting = 0
+        if cython.compiled:
+            # Closed but while somebody who waits may come through.
+            self._gate.acquire()
+
+    def acquire(self) -> None:
+        """Waits until nobody else holds it, and takes it."""
+        if cython.compiled:
+            # Nothing between the test and the store can let another thread run: no Python code, no call that
+            # gives up the GIL.
+            while self._is_held:
+                self._waiting += 1
+                self._gate.acquire()
+                self._waiting -= 1
+            self._is_held = True
+            return
+        self._gate.acquire()
+
+    def release(self) -> None:
+        """Gives it up. The holder only."""
+        if cython.compiled:
+            self._is_held = False
+            # Open already: somebody is on his way and has not run yet.
+            if self._waiting > 0 and self._gate.locked():
+                self._gate.release()
+            return
+        self._gate.release()

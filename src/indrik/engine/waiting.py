@@ -1,0 +1,54 @@
+"""How a worker kind waits in the middle of a request. Here: by blocking the thread.
+
+Kinds that may not block their thread give the engine another `Waiting`.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indrik.engine.connection import Connection
+
+# Taken now: gevent replaces it by one that knows of no POLLRDHUP.
+_poll = select.poll
+
+#: poll(2) tells of POLLHUP and POLLERR unasked.
+_LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
+
+#: Milliseconds of one wait: short enough for the worker's heartbeat.
+_STEP = 1000
+
+
+class Waiting:
+    """Waits for one client. Called by the thread that runs its request, without the engine's ownership."""
+
+    def wait_drained(self, connection: Connection) -> None:
+        """Returns when everything queued was sent, or the client was dropped: it has `write_timeout` for each
+        step.
+        """
+        ownership = connection.ownership
+        poll = _poll()
+        poll.register(connection.fd, select.POLLOUT)
+        while True:
+            ownership.acquire()
+            try:
+                # The loop may not be running now, so its work for this client is done here.
+                connection.serve_output()
+                if connection.is_drained():
+                    return
+            finally:
+                ownership.release()
+            poll.poll(_STEP)
+
+    def wait_departed(self, connection: Connection, timeout: float | None) -> bool:
+        """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least its
+        sending side; whether it has.
+        """
+        fd = connection.fileno()
+        if fd < 0:
+            return True
+        poll = _poll()
+        poll.register(fd, _LEFT)
+        return bool(poll.poll(None if timeout is None else timeout * 1000.0))
