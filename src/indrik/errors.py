@@ -32,6 +32,14 @@ class AppModuleNotFoundError(IndrikError, ModuleNotFoundError):
     """
 
 
+class RequestTimeout(BaseException):
+    """Raised in the application when `request_timeout` is over.
+
+    Not an `Exception`, so that the application's own handlers of errors do not swallow it; `finally` and
+    `with` do their work.
+    """
+
+
 class HaltServer(BaseException):
     """Stops the master. Not an `Exception`, so that no handler in a hook or the loop takes it for a fault."""
 

@@ -103,6 +103,7 @@ class Recycle(enum.IntEnum):
     NO = 0
     MAX_REQUESTS = 1
     OWN_WISH = 2
+    STUCK_REQUEST = 3
 
 
 class Event(enum.IntEnum):

@@ -5,6 +5,7 @@ Cython ships no stubs for its shadow module; C integer types are plain ints to t
 
 import builtins
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
@@ -30,6 +31,8 @@ p_uchar: TypeAlias = builtins.bytes
 p_void: TypeAlias = Any
 p_double: TypeAlias = Any
 p_ulonglong: TypeAlias = Any
+
+nogil: AbstractContextManager[None]
 
 def declare(type: builtins.type[_T], value: Any = ..., *, visibility: str = ...) -> _T: ...
 def cast(type: builtins.type[_T], value: Any) -> _T: ...

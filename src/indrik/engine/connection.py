@@ -399,7 +399,8 @@ class Connection(Channel):
         self._end_exchange()
         self._was_refused = True
         self.state = _EXCHANGE
-        self.send(render_refusal(refusal.status, refusal.reason, self._context.response_tail()))
+        tail = self._context.response_tail()
+        self.send(render_refusal(refusal.status, refusal.reason, tail, refusal.retry_after))
         self.finish(False)
 
     # --- output, called by the exchange ---

@@ -28,6 +28,7 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int CLOCK_MONOTONIC
     int clock_gettime(int clock, timespec *value)
+    int nanosleep(const timespec *span, timespec *left)
 
 cdef extern from "sys/epoll.h" nogil:
     ctypedef union epoll_data_t:

@@ -23,6 +23,7 @@ cdef class Exchange:
     cdef readonly Channel channel
     cdef readonly double arrived_at
     cdef public double started_at
+    cdef public double deadline
     cdef object _body
     cdef readonly bint is_finished
     cdef public bint has_begun

@@ -12,7 +12,7 @@ from indrik.engine.ownership import Ownership
 from indrik.engine.timers import Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.proxy_header import ProxyHeader
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Channel(Timer):
 
     peer: the client's (address, port), None on a unix socket; peer_port: the port as text. proxy_header: what
     a proxy has said of the client by the PROXY protocol, None for nothing. listener: the `Listener` that the
-    client connected to. is_closed: whether the client is gone; what is sent then is dropped. ownership: held by
-    whoever calls a method that sends or ends something.
+    client connected to. is_closed: whether the client is gone; what is sent then is dropped. ownership: held
+    by whoever calls a method that sends or ends something.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class Channel(Timer):
         raise NotImplementedError
 
     def wait_drained(self) -> None:
-        """Waits, in the worker kind's way, until everything queued was sent or the client was dropped. Without
-        the ownership.
+        """Waits, in the worker kind's way, until everything queued was sent or the client was dropped.
+        Without the ownership.
         """
         raise NotImplementedError
 
@@ -108,19 +108,21 @@ class Exchange:
     """A complete request and its unfinished response.
 
     From the moment it is handed to the handler until `finish`, `refuse` or `abort`, the exchange owns its
-    channel: the loop does not touch it but to notice that the client left. Used by one thread at a time, which
-    takes the engine's ownership for each step by itself.
+    channel: the loop does not touch it but to notice that the client left. Used by one thread at a time,
+    which takes the engine's ownership for each step by itself.
 
     arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
-    monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished: the
-    response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
-    departure: PRESENT, HALF_CLOSED or LEFT. Made by `open_exchange`.
+    monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished:
+    the response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
+    deadline: when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
+    `open_exchange`.
     """
 
     channel: Channel
     request: Request
     arrived_at: float
     started_at: float
+    deadline: float
     _body: BinaryIO | None
     is_finished: bool
     has_begun: bool
@@ -241,6 +243,34 @@ class Exchange:
         finally:
             ownership.release()
 
+    def turn_away(self, refusal: RequestRefused) -> None:
+        """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
+        if not self.is_finished:
+            self.is_finished = True
+            self.channel.refuse(refusal)
+
+    def fail_overdue(self) -> None:
+        """Ends the response of a request that takes too long: with 504 if nothing was sent, else by closing
+        the connection.
+        """
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            self.end_overdue()
+        finally:
+            ownership.release()
+
+    def end_overdue(self) -> None:
+        """`fail_overdue` for the loop, which holds the ownership."""
+        if self.is_finished:
+            return
+        self.is_finished = True
+        if self.has_begun:
+            self.channel.close()
+        else:
+            detail = f"the application did not answer {self.request.line!r} in time"
+            self.channel.refuse(RequestOverdue(detail))
+
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
         if self.is_finished:
@@ -265,6 +295,7 @@ def open_exchange(
     exchange.request = request
     exchange.arrived_at = arrived_at
     exchange.started_at = 0.0
+    exchange.deadline = 0.0
     exchange._body = body
     exchange.is_finished = False
     exchange.has_begun = False

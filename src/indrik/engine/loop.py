@@ -1,7 +1,7 @@
 """The loop: waits for sockets, accepts, gives each event to its connection, and lets deadlines pass.
 
-A kind with one thread calls `turn` again and again, or lets a host loop watch `fileno()` and call `turn(0)` when
-it is readable. A kind with several takes the turn apart: `poll` in the one thread that waits, then
+A kind with one thread calls `turn` again and again, or lets a host loop watch `fileno()` and call `turn(0)`
+when it is readable. A kind with several takes the turn apart: `poll` in the one thread that waits, then
 `next_exchange` by whoever holds the engine's ownership until it finds nothing more; another thread may go on
 where one has left off.
 """
@@ -126,8 +126,8 @@ class Engine:
         self._is_interrupted = True
 
     def turn(self, timeout: cython.double) -> None:
-        """Waits at most `timeout` seconds for events, deals with them and with every deadline that has passed,
-        and calls the handler for each request that is whole. For kinds with one thread.
+        """Waits at most `timeout` seconds for events, deals with them and with every deadline that has
+        passed, and calls the handler for each request that is whole. For kinds with one thread.
         """
         context = self.context
         exchange: Exchange | None
@@ -265,7 +265,8 @@ class Engine:
         if listener.fileno() not in self._listeners:
             return False
         if len(context.connections) >= self._most_connections:
-            # Nobody is sent away for a client that may not exist: after the first of a turn, the next one knows.
+            # Nobody is sent away for a client that may not exist: after the first of a turn, the next one
+            # knows.
             if self._accepted:
                 return False
             if not self._shed_idle():

@@ -22,6 +22,7 @@ class EngineSettings:
     write_min_rate: int = 240
     proxy_protocol: str = "off"
     worker_connections: int = 1000
+    queue_timeout: float = 30.0
     body_buffer: int = 262144
     output_buffer: int = 1048576
     output_spool: int = 1 << 30
@@ -55,6 +56,7 @@ class EngineSettings:
             write_min_rate=cfg.write_min_rate,
             proxy_protocol=cfg.proxy_protocol,
             worker_connections=cfg.worker_connections,
+            queue_timeout=cfg.queue_timeout,
             body_buffer=cfg.body_buffer,
             output_buffer=cfg.output_buffer,
             output_spool=cfg.output_spool,

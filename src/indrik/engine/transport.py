@@ -22,6 +22,7 @@ if cython.compiled:
         clock_gettime,
         errno,
         iovec,
+        nanosleep,
         recv,
         send,
         timespec,
@@ -114,6 +115,17 @@ def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize
         return os.writev(fd, (first, second))
     except BlockingIOError:
         return WOULD_BLOCK
+
+
+def pause(seconds: cython.double) -> None:
+    """Sleeps for `seconds`, less if a signal comes. Compiled, without the GIL."""
+    if cython.compiled:
+        span: timespec
+        span.tv_sec = cython.cast(cython.long, seconds)
+        span.tv_nsec = cython.cast(cython.long, (seconds - span.tv_sec) * 1e9)
+        nanosleep(cython.address(span), cython.NULL)
+    else:
+        time.sleep(seconds)
 
 
 def monotonic() -> cython.double:

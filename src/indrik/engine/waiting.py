@@ -43,8 +43,8 @@ class Waiting:
             poll.poll(_STEP)
 
     def wait_departed(self, connection: Connection, timeout: float | None) -> bool:
-        """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least its
-        sending side; whether it has.
+        """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least
+        its sending side; whether it has.
         """
         fd = connection.fileno()
         if fd < 0:

@@ -31,3 +31,6 @@ cdef class WSGIGateway(Handler):
     cdef object _after
     cdef object _slot
     cdef set _dropped
+    cdef bint _has_deadline
+    cdef object _context
+    cdef _handle(self, Exchange exchange)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import os
 from typing import Any
 
 import cython
 
+if cython.compiled:
+    from cython.cimports.cpython.contextvars import (
+        PyContext_Copy,
+        PyContext_Enter,
+        PyContext_Exit,
+    )
+
 from indrik.engine.exchange import Exchange, Handler
+from indrik.errors import RequestTimeout
 from indrik.gateway.client import client_of
+from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
@@ -193,7 +203,7 @@ class Response:
                 head = self._write(data, _UNKNOWN)
                 if not head.has_body:
                     return
-            if exchange.is_disconnected:
+            if exchange.departure > 1 or exchange.channel.is_closed:  # LEFT, or the connection broke
                 raise _ClientGone
             if exchange.is_congested():
                 exchange.wait_drained()
@@ -253,7 +263,11 @@ class WSGIGateway(Handler):
 
     log: the worker's logger. before: called with the request before the application, None for nothing;
     after: called with request, environ and response behind it. uses_sendfile: whether file wrappers go by
-    sendfile(2).
+    sendfile(2). request_timeout: seconds that a request has, 0 for any time; the worker kind enforces it.
+
+    Each request has a `contextvars.Context` of its own, a copy of the one in which the gateway was made: for
+    the call, each step of the iteration, `close()` and the hooks. So nothing of it is visible in the next
+    request, also when a stream was abandoned.
     """
 
     def __init__(
@@ -265,6 +279,7 @@ class WSGIGateway(Handler):
         uses_sendfile: bool = True,
         before: Any = None,
         after: Any = None,
+        request_timeout: float = 0.0,
     ) -> None:
         self._application = application
         self._environs = environs
@@ -274,10 +289,23 @@ class WSGIGateway(Handler):
         self.uses_sendfile = uses_sendfile
         self._before = before
         self._after = after
+        self._has_deadline = request_timeout > 0
         self._dropped: set[str] = set()
+        self._context = contextvars.copy_context()
 
     def handle(self, exchange: Exchange) -> None:
         """Answers `exchange`. Never raises an `Exception`; `SystemExit` and its like pass through."""
+        if cython.compiled:
+            context: object = PyContext_Copy(self._context)
+            PyContext_Enter(context)
+            try:
+                self._handle(exchange)
+            finally:
+                PyContext_Exit(context)
+        else:
+            self._context.copy().run(self._handle, exchange)
+
+    def _handle(self, exchange: Exchange) -> None:
         response: Response = Response.__new__(Response)
         response.status = ""
         response.headers = None
@@ -295,8 +323,13 @@ class WSGIGateway(Handler):
             environ = self._environs.build(exchange)
             environ["wsgi.early_hints"] = client
             environ["indrik.disconnected"] = client
+            if self._has_deadline:
+                environ["indrik.deadline"] = Deadline(exchange)
             result = self._application(environ, response)
             try:
+                if exchange.is_finished:
+                    # Ended meanwhile for taking too long.
+                    raise _ClientGone
                 response.send_result(result)
             finally:
                 if type(result) is not list and type(result) is not tuple:
@@ -308,6 +341,10 @@ class WSGIGateway(Handler):
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
         except Exception as error:
             self._failed(exchange, response, error)
+        except RequestTimeout:
+            # Whoever raised it in here has logged it.
+            self._slot.count_error()
+            exchange.fail_overdue()
         if exchange.channel.is_closed:
             client.run_callbacks()
         if exchange.request.content_length:

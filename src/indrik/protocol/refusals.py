@@ -19,6 +19,8 @@ class RequestRefused(IndrikError):
     status: ClassVar[str] = "400 Bad Request"
     reason: ClassVar[str] = "The request is malformed."
     kind: ClassVar[str] = "bad-request"
+    #: Seconds after which the client may try again (RFC 9110 section 10.2.3), 0 to say nothing of it.
+    retry_after: ClassVar[int] = 0
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -104,6 +106,7 @@ class BodyNotStored(RequestRefused):
     status = "503 Service Unavailable"
     reason = "The request body could not be stored."
     kind = "storage"
+    retry_after = 1
 
 
 class RequestTimedOut(RequestRefused):
@@ -112,6 +115,23 @@ class RequestTimedOut(RequestRefused):
     status = "408 Request Timeout"
     reason = "The request did not arrive in time."
     kind = "timeout"
+
+
+class QueueTimedOut(RequestRefused):
+    """The server's own fault: no thread or greenlet was free for `queue_timeout`."""
+
+    status = "503 Service Unavailable"
+    reason = "The server is busy; try again later."
+    kind = "queue"
+    retry_after = 1
+
+
+class RequestOverdue(RequestRefused):
+    """The application's fault: no answer within `request_timeout` (RFC 9110 section 15.6.5)."""
+
+    status = "504 Gateway Timeout"
+    reason = "The application did not answer in time."
+    kind = "request-timeout"
 
 
 class ContentTooLarge(RequestRefused):

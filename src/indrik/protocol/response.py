@@ -280,12 +280,16 @@ def _own_tail(tail: str, has_date: bool, has_server: bool) -> str:
     return "".join(f"\r\n{line}" for line in kept) + "\r\n\r\n"
 
 
-def render_refusal(status: str, reason: str, tail: str) -> bytes:
-    """A whole response that closes the connection, for a request that never reached the application."""
+def render_refusal(status: str, reason: str, tail: str, retry_after: int = 0) -> bytes:
+    """A whole response that closes the connection, for a request that never reached the application.
+
+    `retry_after` is in seconds; 0 leaves the field out.
+    """
     body = f"{status}: {reason}\n".encode("latin-1")
+    again = f"\r\nRetry-After: {retry_after}" if retry_after else ""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}"
-        f"\r\nConnection: close{tail}"
+        f"{again}\r\nConnection: close{tail}"
     ).encode("latin-1") + body
 
 

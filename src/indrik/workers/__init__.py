@@ -5,4 +5,5 @@ from __future__ import annotations
 #: Name of a worker kind -> where its class is.
 SUPPORTED_WORKERS = {
     "sync": "indrik.workers.sync.SyncWorker",
+    "gthread": "indrik.workers.gthread.ThreadWorker",
 }

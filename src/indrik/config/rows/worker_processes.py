@@ -29,9 +29,9 @@ ROWS = (
         metavar="STRING",
         default="sync",
         unsupported_values=frozenset(
-            {"gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"},
+            {"gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"},
         ),
-        reason="this version has the worker kind 'sync'; the others come in later versions",
+        reason="this version has the worker kinds 'sync' and 'gthread'; the others come in later versions",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
         "`gthread`. Dotted paths of Gunicorn's own worker classes are understood.",
@@ -43,9 +43,32 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=1,
-        supported=False,
-        reason="the gthread worker comes in a later version",
-        help="Threads in each worker that call the application (worker kind `gthread`).",
+        help="Threads in each worker that call the application (worker kind `gthread`). One more reads and "
+        "parses while all of them are inside the application.",
+    ),
+    Setting(
+        name="request_timeout",
+        section=SECTION,
+        flags=("--request-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=0.0,
+        own=True,
+        help="Seconds that the application has for one request; 0 = any time. Then the client gets 504 if "
+        "nothing was sent yet, the log has the stack, and `indrik.errors.RequestTimeout` is raised in the "
+        "application. A `gthread` worker with a thread that cannot be interrupted, because it waits in C, is "
+        "replaced. The request sees its deadline, and can move it, as `environ['indrik.deadline']`.",
+    ),
+    Setting(
+        name="queue_timeout",
+        section=SECTION,
+        flags=("--queue-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=30.0,
+        own=True,
+        help="Seconds that a whole request may wait for a free thread or greenlet before it is answered 503 "
+        "with Retry-After; 0 = any time. It says nothing to `sync`, which reads no request before its turn.",
     ),
     Setting(
         name="worker_connections",

@@ -1,0 +1,107 @@
+"""The gthread kind: several threads on one engine, for applications that block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import time
+import traceback
+from typing import ClassVar
+
+from indrik.engine.crew import Crew, Member
+from indrik.scoreboard import Recycle
+from indrik.workers.serving import ServingWorker
+
+
+class ThreadWorker(ServingWorker):
+    """`threads` threads that call the application, one more that reads and parses while all of them are
+    inside, and the main thread, which only looks after signals and the master.
+    """
+
+    is_multithreaded: ClassVar[bool] = True
+
+    def serve(self) -> None:
+        self._crew = Crew(
+            self.engine,
+            self.gateway,
+            self.cfg.threads,
+            self.cfg.queue_timeout,
+            self.longest_wait,
+            self._wake_main,
+        )
+        if self.cfg.request_timeout:
+            self._crew.limit_requests(self.cfg.request_timeout, self._note_overdue, self._note_stuck)
+        self._crew.serve_until(self.max_requests)
+        self.engine.listen(self.sockets)
+        self._crew.start()
+        try:
+            while self.alive:
+                self._wait(self.longest_wait)
+                with self._crew.owned():
+                    self.look_after()
+            self._drain()
+        finally:
+            self._crew.stop()
+
+    def _wait(self, seconds: float) -> None:
+        """Until a signal or the crew has news. What the application raised to end the worker ends it here."""
+        select.select([self.wakeup_fd], [], [], max(0.0, seconds))
+        self.read_wakeup()
+        if self._crew.failure is not None:
+            raise self._crew.failure
+
+    def _wake_main(self) -> None:
+        # A full pipe wakes it just as well.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self.PIPE[1], b"\0")
+
+    def _drain(self) -> None:
+        engine = self.engine
+        crew = self._crew
+        with crew.owned():
+            give_up_at = self.begin_to_leave()
+        if self.must_drain_backlog:
+            while True:
+                with crew.owned():
+                    more = engine.accept_backlog()
+                if not more or time.monotonic() >= give_up_at:
+                    break
+                # A connection that closes makes room, and only the crew knows when.
+                self._wait(0.05)
+        with crew.owned():
+            self.stop_listening()
+        while True:
+            with crew.owned():
+                if not engine.open_connections and crew.is_at_rest:
+                    return
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                break
+            self._wait(min(left, self.longest_wait))
+        with crew.owned():
+            self.note_cut()
+
+    # --- requests that take too long ---
+
+    def _note_overdue(self, member: Member) -> None:
+        """The stack of a thread that is inside the application for longer than `request_timeout`."""
+        assert member.exchange is not None
+        frame = sys._current_frames().get(member.ident)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
+        self.log.error(
+            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
+            member.exchange.request.line,
+            self.cfg.request_timeout,
+            f"indrik-{member.number}",
+            stack.rstrip(),
+        )
+
+    def _note_stuck(self, member: Member) -> None:
+        """The exception has not reached the thread: it waits in C, where Python cannot interrupt it."""
+        self.log.error(
+            "thread indrik-%d cannot be interrupted; the worker is replaced (pid: %s)", member.number,
+            self.pid
+        )
+        self.request_replacement(Recycle.STUCK_REQUEST)

@@ -1,0 +1,174 @@
+"""What every kind that serves WSGI applications shares: the engine, the gateway, the hooks around a request,
+and how a worker leaves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, ClassVar
+
+from indrik import __version__
+from indrik.engine.exchange import Handler
+from indrik.engine.loop import Engine
+from indrik.engine.settings import EngineSettings
+from indrik.engine.waiting import Waiting
+from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
+from indrik.gateway.errors_stream import ErrorsStream
+from indrik.gateway.wsgi import WSGIGateway
+from indrik.scoreboard import Recycle, Scoreboard, Slot, State
+from indrik.workers.base import Worker
+from indrik.workers.refusals import RefusalReporter
+from indrik.workers.trust import Trust
+
+
+class ServingWorker(Worker):
+    """Base of the kinds on indrik's engine. A subclass says how its engine is driven (`serve`), and drains
+    it.
+
+    engine: there from the begin of `serve` on.
+    """
+
+    #: What environ["wsgi.multithread"] says.
+    is_multithreaded: ClassVar[bool] = False
+
+    engine: Engine
+
+    def run(self) -> None:
+        self.slot = self.slot or Scoreboard(1).slots[0]
+        self._refusals = RefusalReporter(self.log)
+        self.gateway = self.make_gateway(self.slot)
+        self.engine = Engine(
+            EngineSettings.from_config(self.cfg),
+            self.make_handler(self.gateway),
+            self.slot,
+            Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
+            self.refusal_sink(self._refusals),
+            Trust(self.cfg.proxy_allow_ips, self.cfg.proxy_allow_networks()),
+            self.make_waiting(),
+        )
+        try:
+            self.serve()
+        finally:
+            self._refusals.flush(final=True)
+
+    def serve(self) -> None:
+        """Serve until `alive` is false, then drain and return."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it serves: serve() is missing")
+
+    # --- what a kind may make otherwise ---
+
+    def make_handler(self, gateway: WSGIGateway) -> Handler:
+        """What the engine gives whole requests to."""
+        return gateway
+
+    def make_waiting(self) -> Waiting:
+        """How a request waits for its client."""
+        return Waiting()
+
+    def refusal_sink(self, reporter: RefusalReporter) -> Any:
+        """Where the engine says that it sent a client away."""
+        return reporter
+
+    # --- what `serve` is made of ---
+
+    def look_after(self) -> None:
+        """What is due at least every `longest_wait` seconds: the count of requests, the log, the master."""
+        self.nr = self.engine.served
+        if self.nr >= self.max_requests:
+            self.request_replacement(Recycle.MAX_REQUESTS)
+        self._refusals.flush()
+        if self.is_orphaned:
+            self.log.info("Parent changed, shutting down: %s", self)
+            self.alive = False
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that a turn of the engine may wait: short enough for the heartbeat and for noticing that
+        the master is gone.
+        """
+        return min(1.0, self.timeout) if self.timeout else 1.0
+
+    @property
+    def next_limit(self) -> int:
+        """How many served requests in all make `look_after` due at once."""
+        return self.max_requests if self.engine.served < self.max_requests else sys.maxsize
+
+    def begin_to_leave(self) -> float:
+        """The first step of leaving: no client may stay after its request. When the last must be done, in
+        monotonic seconds.
+        """
+        assert self.slot is not None
+        self.slot.state = State.DRAINING
+        self.engine.drain()
+        return time.monotonic() + self.drain_timeout
+
+    def stop_listening(self) -> None:
+        """Accept nobody any more."""
+        self.engine.stop_listening()
+        for listener in self.sockets:
+            listener.close(unlink=False)
+
+    def note_cut(self) -> None:
+        """Say how many connections the worker leaves behind."""
+        if self.engine.open_connections:
+            self.log.warning(
+                "%d connections were still open after graceful_timeout (%s s) and are cut",
+                self.engine.open_connections,
+                self.cfg.graceful_timeout,
+            )
+
+    def read_wakeup(self) -> None:
+        """Empty the pipe by which signals wake this process; their handlers have run, or run now."""
+        try:
+            while os.read(self.wakeup_fd, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+    # --- the gateway ---
+
+    def make_gateway(self, slot: Slot) -> WSGIGateway:
+        """The gateway to the application that `load_wsgi` has loaded."""
+        cfg = self.cfg
+        environs = EnvironBuilder(
+            EnvironSettings(
+                software=f"indrik/{__version__}",
+                errors=ErrorsStream(self.log),
+                multithread=self.is_multithreaded,
+                multiprocess=cfg.workers > 1,
+                script_name=default_script_name(),
+                secure_scheme_headers=cfg.secure_scheme_headers,
+                forwarded=cfg.forwarded,
+            )
+        )
+        return WSGIGateway(
+            self.wsgi,
+            environs,
+            self.log,
+            slot,
+            uses_sendfile=cfg.sendfile,
+            before=self._before_hook(),
+            after=self._after_hook(),
+            request_timeout=cfg.request_timeout,
+        )
+
+    def _before_hook(self) -> Any:
+        hook = self.cfg.pre_request
+        if self.cfg.settings["pre_request"].is_default:
+            return None
+        return lambda request: hook(self, request)
+
+    def _after_hook(self) -> Any:
+        hook = self.cfg.post_request
+        if self.cfg.settings["post_request"].is_default:
+            return None
+
+        def after(request: Any, environ: Any, response: Any) -> None:
+            try:
+                hook(self, request, environ, response)
+            except Exception:
+                self.log.exception("Exception in post_request hook")
+
+        return after
