@@ -1,5 +1,6 @@
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Channel, Exchange, open_exchange
+from indrik.engine.inlet cimport BodyInlet, Inlet
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport receive, transmit, transmit_two
 from indrik.protocol.octets cimport head_end
@@ -37,6 +38,7 @@ cdef class Connection(Channel):
     cdef Request _request
     cdef Exchange _exchange
     cdef object _body
+    cdef Inlet _inlet
     cdef object _output
     cpdef on_readable(self)
     cpdef on_readable_to_end(self)
@@ -52,4 +54,7 @@ cdef class Connection(Channel):
     cdef _feed_body(self, bytes data)
     cdef _hand_over(self, Request request, object body)
     cdef _end_of_output(self)
+    cdef _open_inlet(self, Request request, Inlet inlet)
+    cdef _feed_inlet(self, Inlet inlet, bytes data)
+    cdef _break_input(self, refusal)
     cdef _arm(self, TimerQueue queue)

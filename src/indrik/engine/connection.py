@@ -18,6 +18,7 @@ import cython
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
 from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
+from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
@@ -100,6 +101,7 @@ class Connection(Channel):
         self._request: Request | None = None
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
+        self._inlet: Inlet | None = None
         self._output: OutputQueue | None = None
         timers = context.timers
         (timers.drain if context.is_draining else timers.first_byte).arm(self, context.now)
@@ -146,9 +148,11 @@ class Connection(Channel):
         reads: cython.int = 0
         while True:
             if self.state == _EXCHANGE or self.state == _SENDING:
-                # Back-pressure: the edge is remembered and the socket read when the response is out.
-                self._has_more_input = True
-                return
+                if self._inlet is None or self._inlet.is_full:
+                    # Back-pressure: the edge is remembered and the socket read when the response is out, or
+                    # when the inlet has room.
+                    self._has_more_input = True
+                    return
             if self.state == _CLOSED:
                 return
             if self._is_scheduled:
@@ -180,6 +184,10 @@ class Connection(Channel):
         """Like `on_readable`, when the loop knows that the end of the stream is behind the data."""
         self.on_readable()
         if self.state == _EXCHANGE:
+            if self._inlet is not None and not self._inlet.is_full:
+                # The short read above hid the end.
+                self.on_readable()
+                return
             # The end is read when the response is out: a client that has closed its sending side only is
             # served.
             self._has_more_input = True
@@ -237,6 +245,9 @@ class Connection(Channel):
         if queue is timers.write:
             self._note_refusal("write-timeout", "the client stopped reading its response")
             self.close()
+        elif self._inlet is not None:
+            if queue is timers.body and not self._inlet.is_full:
+                self._break_input(RequestTimedOut("the request body stalled"))
         elif self.state == _EXCHANGE:
             # That wait ended when the request was whole; it was left armed because most requests are
             # answered first.
@@ -265,6 +276,9 @@ class Connection(Channel):
                 self.close()
             return
         try:
+            if self._inlet is not None:
+                self._feed_inlet(self._inlet, data)
+                return
             if self.state == _BODY:
                 self._feed_body(data)
                 if self.state == _BODY:
@@ -334,7 +348,10 @@ class Connection(Channel):
                 # The body came with its head, as small ones do.
                 body_end = end + length
                 self._input = data[body_end:] if len(data) > body_end else b""
-                self._hand_over(request, BytesIO(data[end:body_end]))
+                if self._context.streams:
+                    self._hand_over(request, data[end:body_end])
+                else:
+                    self._hand_over(request, BytesIO(data[end:body_end]))
             else:
                 self._input = data[end:]
                 self._expect_body(request)
@@ -354,6 +371,9 @@ class Connection(Channel):
             decoder = ChunkedDecoder(settings.limits.field_size or settings.limits.head, settings.limits.head)
         else:
             length = request.content_length
+        if self._context.streams:
+            self._open_inlet(request, BodyInlet(length, decoder, settings.limits.body))
+            return
         self._request = request
         self._body = RequestBody(
             length, decoder, settings.body_buffer, settings.limits.body, settings.temporary_directory
@@ -381,10 +401,78 @@ class Connection(Channel):
             self._marked = body.received
             self._arm(self._context.timers.body)
 
+    def _open_inlet(self, request: Request, inlet: Inlet) -> None:
+        """Hands `request` over before its body is here; `inlet` takes that as it arrives."""
+        self._inlet = inlet
+        self._marked = 0.0
+        self._arm(self._context.timers.body)
+        self._hand_over(request, inlet)
+        data = self._input
+        self._input = b""
+        if data:
+            self._feed_inlet(inlet, data)
+
+    def upgrade(self, inlet: Inlet) -> None:
+        """Gives all further input to `inlet`: the exchange goes on in another protocol."""
+        disarm(self)
+        self._inlet = inlet
+        data = self._input
+        self._input = b""
+        if data:
+            self._feed_inlet(inlet, data)
+        self.resume_input()
+
+    def resume_input(self) -> None:
+        """The inlet has room again."""
+        if self._has_more_input and not self._is_reading and self.state == _EXCHANGE:
+            self._run_again()
+        if self._inlet is not None and self.queue is None and isinstance(self._inlet, BodyInlet):
+            self._arm(self._context.timers.body)
+
+    def _feed_inlet(self, inlet: Inlet, data: bytes) -> None:
+        try:
+            self._input = inlet.feed(data)
+        except RequestRefused as refusal:
+            self._break_input(refusal)
+            return
+        if not isinstance(inlet, BodyInlet):
+            return
+        if inlet.is_complete:
+            self._inlet = None
+            if self.queue is self._context.timers.body:
+                disarm(self)
+        elif inlet.is_full:
+            # Not the client is waited for now.
+            if self.queue is self._context.timers.body:
+                disarm(self)
+        elif inlet.received - self._marked >= self._context.body_step and not self._output:
+            self._marked = inlet.received
+            self._arm(self._context.timers.body)
+
+    def _break_input(self, refusal: RequestRefused) -> None:
+        """The input of the exchange in progress is malformed or stalls: it ends, with an answer if none has
+        begun.
+        """
+        inlet = self._inlet
+        exchange = self._exchange
+        self._inlet = None
+        if exchange is None or exchange.has_begun or exchange.is_finished:
+            self._note_refusal(refusal.kind, refusal.detail)
+            self.close()
+        else:
+            exchange.turn_away(refusal)
+        if inlet is not None:
+            inlet.end(refusal)
+
     def _on_end_of_stream(self) -> None:
         if self.state == _BODY:
             # The client may have closed its sending side only, and still read the answer.
             self.refuse(TruncatedBody("the client closed before the end of the body"))
+        elif self._inlet is not None:
+            inlet = self._inlet
+            self._inlet = None
+            inlet.end(None)
+            self._note_departure(False)
         else:
             self.close()
 
@@ -502,6 +590,16 @@ class Connection(Channel):
             self._end_of_output()
         else:
             disarm(self)
+            if self._inlet is not None and not self._inlet.is_full:
+                self.resume_input()
+            if self._exchange is not None and self._exchange.awaits_drain:
+                self._exchange.awaits_drain = False
+                self._context.handler.output_drained(self._exchange)
+
+    def pending_output(self) -> cython.longlong:
+        """Bytes that the kernel has not taken yet."""
+        output = self._output
+        return 0 if output is None else output.pending
 
     def wait_drained(self) -> None:
         """Waits as the worker kind does until the queue is empty or the client was dropped."""
@@ -533,6 +631,11 @@ class Connection(Channel):
             return
         self._end_exchange()
         self._closes_after_output = not keep_alive
+        if self._inlet is not None:
+            # The rest of the body would have to be read and thrown away, however long it is.
+            self._inlet = None
+            self._closes_after_output = True
+            self._has_more_input = True
         if self._output:
             self.state = _SENDING
         else:
@@ -596,6 +699,10 @@ class Connection(Channel):
         if self._body is not None:
             self._body.discard()
             self._body = None
+        if self._inlet is not None:
+            inlet = self._inlet
+            self._inlet = None
+            inlet.end(None)
         self._request = None
         self._input = b""
         self._context.connections.pop(self.fd, None)

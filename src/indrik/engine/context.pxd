@@ -16,6 +16,7 @@ cdef class Context:
     cdef readonly Slot slot
     cdef readonly dict connections
     cdef readonly list again
+    cdef readonly bint streams
     cdef readonly long long body_buffer
     cdef readonly double body_step
     cdef readonly double write_step

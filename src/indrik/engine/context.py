@@ -42,10 +42,11 @@ class Context:
     when the events were found that are being dealt with. is_draining: the worker is leaving. keeps_alive:
     whether a client may stay after a response. has_room: set by a connection that closes; the loop accepts
     again. again: connections with more to do in the next turn. pending: the request that an event has just
-    made whole; the loop takes it away before it goes on. body_buffer: bytes of a body kept in memory.
-    body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
-    descriptor. served: requests handed over and ended. sleeps_until: while whoever drives the loop waits,
-    when it will turn next by itself; 0 while it is turning.
+    made whole; the loop takes it away before it goes on. streams: whether requests are handed over before
+    their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step: bytes after
+    which a slow sender or reader gets a new deadline. connections: by descriptor. served: requests handed
+    over and ended. sleeps_until: while whoever drives the loop waits, when it will turn next by itself; 0
+    while it is turning.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Context:
         self.slot = slot
         self.connections: dict[int, Connection] = {}
         self.again: list[Connection] = []
+        self.streams = handler.takes_streams()
         self.body_buffer = settings.body_buffer
         self.body_step = settings.body_timeout * settings.body_min_rate
         self.write_step = settings.write_timeout * settings.write_min_rate

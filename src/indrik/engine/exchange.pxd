@@ -1,3 +1,4 @@
+from indrik.engine.inlet cimport Inlet
 from indrik.engine.ownership cimport Ownership
 from indrik.engine.timers cimport Timer
 from indrik.engine.transport cimport monotonic
@@ -17,6 +18,9 @@ cdef class Channel(Timer):
     cpdef send_two(self, bytes head, bytes data)
     cpdef finish(self, bint keep_alive)
     cpdef close(self)
+    cpdef long long pending_output(self) except -1
+    cpdef upgrade(self, Inlet inlet)
+    cpdef resume_input(self)
 
 cdef class Exchange:
     cdef readonly Request request
@@ -28,9 +32,12 @@ cdef class Exchange:
     cdef readonly bint is_finished
     cdef public bint has_begun
     cdef public int departure
+    cdef public bint awaits_drain
+    cdef public object owner
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1
+    cpdef bint is_congested_beyond(self, long long most) except -1
     cpdef open_body(self)
     cpdef str response_tail(self)
     cpdef send(self, bytes data)
@@ -40,5 +47,6 @@ cdef class Exchange:
 cdef class Handler:
     cpdef handle(self, Exchange exchange)
     cpdef client_left(self, Exchange exchange)
+    cpdef output_drained(self, Exchange exchange)
 
 cpdef Exchange open_exchange(Channel channel, Request request, object body, double arrived_at)

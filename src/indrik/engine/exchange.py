@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import cython
 
 from indrik.engine.body import NO_BODY
+from indrik.engine.inlet import Inlet
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
 from indrik.engine.timers import Timer
@@ -93,6 +94,18 @@ class Channel(Timer):
         """Ends the channel at once."""
         raise NotImplementedError
 
+    def pending_output(self) -> cython.longlong:
+        """Bytes that wait for the client."""
+        raise NotImplementedError
+
+    def upgrade(self, inlet: Inlet) -> None:
+        """Gives all further input to `inlet`."""
+        raise NotImplementedError
+
+    def resume_input(self) -> None:
+        """The inlet that takes the input has room again."""
+        raise NotImplementedError
+
 
 #: What is known of a client: nothing that ends its request,
 PRESENT = 0
@@ -123,10 +136,12 @@ class Exchange:
     arrived_at: float
     started_at: float
     deadline: float
-    _body: BinaryIO | None
+    _body: Any
     is_finished: bool
     has_begun: bool
     departure: int
+    awaits_drain: bool
+    owner: object
     _may_keep_alive: bool
 
     @property
@@ -143,6 +158,15 @@ class Exchange:
     def is_disconnected(self) -> bool:
         """Whether the client is gone; what is sent from now on is dropped, or will be."""
         return self.departure == LEFT or self.channel.is_closed
+
+    def is_congested_beyond(self, most: cython.longlong) -> cython.bint:
+        """Whether more than `most` bytes wait for the client. Then `Handler.output_drained` is called when
+        none does any more.
+        """
+        if self.is_finished or self.channel.is_closed or self.channel.pending_output() <= most:
+            return False
+        self.awaits_drain = True
+        return True
 
     def keep_alive(self) -> cython.bint:
         """Whether the connection may be used again after this response."""
@@ -161,8 +185,20 @@ class Exchange:
         finally:
             ownership.release()
 
+    def upgrade(self, inlet: Inlet) -> None:
+        """Goes on in another protocol: everything that the client sends from now on goes to `inlet`."""
+        self.forbid_keep_alive()
+        self.channel.upgrade(inlet)
+
+    def resume_input(self) -> None:
+        """The inlet has room again."""
+        if not self.is_finished:
+            self.channel.resume_input()
+
     def open_body(self) -> Any:
-        """The complete request body as a binary file at its start."""
+        """The complete request body as a binary file at its start. Where bodies are streamed: its bytes if it
+        came with the head, else a `BodyInlet`.
+        """
         return NO_BODY if self._body is None else self._body
 
     def close_body(self) -> None:
@@ -300,6 +336,8 @@ def open_exchange(
     exchange.is_finished = False
     exchange.has_begun = False
     exchange.departure = 0  # PRESENT; here a C integer
+    exchange.awaits_drain = False
+    exchange.owner = None
     exchange._may_keep_alive = True
     return exchange
 
@@ -307,12 +345,21 @@ def open_exchange(
 class Handler:
     """A worker kind's way to call the application."""
 
+    def takes_streams(self) -> bool:
+        """Whether it takes requests as soon as their heads are whole, and reads their bodies as they arrive."""
+        return False
+
     def handle(self, exchange: Exchange) -> None:
         """Answers `exchange`, now or later, ending it with `finish`, `refuse` or `abort`.
 
         May raise only what ends the worker (`SystemExit` and other non-`Exception`s).
         """
         raise NotImplementedError
+
+    def output_drained(self, exchange: Exchange) -> None:
+        """Nothing waits any more for the client of an exchange that has asked (`is_congested_beyond`). As
+        `client_left`.
+        """
 
     def client_left(self, exchange: Exchange) -> None:
         """The client of an exchange that was handled and is not finished has left: `exchange.departure` says

@@ -83,6 +83,13 @@ class OutputQueue:
     def __bool__(self) -> bool:
         return bool(self._items)
 
+    @property
+    def pending(self) -> int:
+        """Bytes that wait, in memory and in temporary files."""
+        return self.in_memory - self._sent_of_first + sum(
+            item.count for item in self._items if isinstance(item, FileSegment)
+        )
+
     def push(self, data: bytes) -> None:
         """Queues `data`. Raises `OSError` when the temporary file cannot be written."""
         last = self._items[-1] if self._items else None
