@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import cython
 
@@ -346,7 +346,9 @@ class Handler:
     """A worker kind's way to call the application."""
 
     def takes_streams(self) -> bool:
-        """Whether it takes requests as soon as their heads are whole, and reads their bodies as they arrive."""
+        """Whether it takes requests as soon as their heads are whole, and reads their bodies as they
+        arrive.
+        """
         return False
 
     def handle(self, exchange: Exchange) -> None:

@@ -1,25 +1,16 @@
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.gateway.client cimport Client, client_of
 from indrik.gateway.environ cimport EnvironBuilder
+from indrik.gateway.response cimport Response
 from indrik.protocol.request cimport Request
-from indrik.protocol.response cimport ResponseHead, render
+from indrik.protocol.response cimport ResponseHead
 
-cdef int _COPIED
-cdef long long _UNKNOWN
+cdef long long UNKNOWN_LENGTH
 
-cdef class Response:
-    cdef readonly str status
-    cdef readonly list headers
-    cdef readonly long long sent
+cdef class StartResponse(Response):
     cdef WSGIGateway _gateway
-    cdef Exchange _exchange
-    cdef ResponseHead _head
-    cdef bint _overran
     cdef bytes _check(self, object data)
-    cdef ResponseHead _start(self, long long length, bytes body)
-    cdef ResponseHead _write(self, bytes data, long long length)
     cdef send_result(self, object result)
-    cdef _end(self)
 
 cdef class WSGIGateway(Handler):
     cdef readonly bint uses_sendfile
@@ -30,7 +21,7 @@ cdef class WSGIGateway(Handler):
     cdef object _before
     cdef object _after
     cdef object _slot
-    cdef set _dropped
+    cdef object _notes
     cdef bint _has_deadline
     cdef object _context
     cdef _handle(self, Exchange exchange)

@@ -22,15 +22,9 @@ from indrik.gateway.client import client_of
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
-from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
+from indrik.gateway.response import Response, ResponseNotes
 from indrik.protocol.refusals import RequestRefused
-from indrik.protocol.response import InvalidResponse, ResponseHead, render
-
-#: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
-_COPIED = 4096
-
-#: A body whose length is not known before its end.
-_UNKNOWN = -1
+from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
 
 
 class _ClientGone(Exception):
@@ -39,37 +33,10 @@ class _ClientGone(Exception):
 
 @cython.freelist(32)
 @cython.cclass
-class Response:
-    """start_response of one request, and the state of its response.
+class StartResponse(Response):
+    """start_response of one request, and the state of its response."""
 
-    Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent.
-    """
-
-    status: str
-    headers: list[tuple[str, str]] | None
-    sent: int
     _gateway: WSGIGateway
-    _exchange: Exchange
-    _head: ResponseHead | None  # once it was sent
-    _overran: bool  # more than Content-Length was given, and the log has said so
-
-    @property
-    def status_code(self) -> int:
-        """The status as a number, 0 before start_response."""
-        return int(self.status[:3]) if self.status else 0
-
-    @property
-    def response_length(self) -> int | None:
-        """The Content-Length that was sent, None for none."""
-        if self._head is None or self._head.content_length < 0:
-            return None
-        length: int = self._head.content_length
-        return length
-
-    @property
-    def headers_sent(self) -> bool:
-        """Whether the head has been sent, so that the status cannot be changed any more."""
-        return self._head is not None
 
     def __call__(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
         """PEP 3333's start_response. Raises `InvalidResponse` when the rules are broken."""
@@ -97,9 +64,9 @@ class Response:
         """PEP 3333's write(): sends `data` now."""
         data = self._check(data)
         if data:
-            self._write(data, _UNKNOWN)
+            self._write(data, UNKNOWN_LENGTH)
         elif self._head is None:
-            self._exchange.send(self._start(_UNKNOWN, b"").data)
+            self._exchange.send(self._start(UNKNOWN_LENGTH, b"").data)
 
     def _check(self, data: Any) -> bytes:
         """`data`, which must be a piece of the body that may be sent now."""
@@ -110,62 +77,6 @@ class Response:
         if self._exchange.is_finished:
             raise InvalidResponse("PEP 3333: write() was called after the end of the response")
         return data if type(data) is bytes else bytes(data)
-
-    def _start(self, length: cython.longlong, body: bytes) -> ResponseHead:
-        """Renders the head; `length` is the body's length where it is known, `body` its first piece if it may
-        be copied behind the head.
-        """
-        exchange = self._exchange
-        assert self.headers is not None  # _check has made sure
-        request = exchange.request
-        head: ResponseHead = render(
-            self.status,
-            self.headers,
-            request.method == "HEAD",
-            request.minor_version,
-            exchange.keep_alive(),
-            length,
-            exchange.response_tail(),
-            body,
-        )
-        if head.dropped is not None:
-            self._gateway.note_dropped(head.dropped)
-        self._head = head
-        exchange.has_begun = True
-        return head
-
-    def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:
-        """Sends one non-empty piece, with the head before it if that is still due; the head."""
-        head = self._head
-        exchange = self._exchange
-        first: cython.bint = head is None
-        if head is None:
-            head = self._start(length, data if len(data) <= _COPIED else b"")
-            if head.holds_body:
-                self.sent = len(data)
-                exchange.send(head.data)
-                return head
-        if not head.has_body:
-            if first:
-                exchange.send(head.data)
-            return head
-        if head.content_length >= 0:
-            room: cython.longlong = head.content_length - self.sent
-            if len(data) > room:
-                if not self._overran:
-                    self._overran = True
-                    self._gateway.note_too_long(exchange.request, head.content_length)
-                data = data[:room]
-                # What follows could be taken for the next response, so there is none on this connection.
-                exchange.forbid_keep_alive()
-        self.sent += len(data)
-        if head.is_chunked:
-            data = frame_chunk(data)
-        if not first:
-            exchange.send(data)
-        else:
-            exchange.send_two(head.data, data)
-        return head
 
     def send_result(self, result: Any) -> None:
         """Sends everything that the application returned."""
@@ -200,7 +111,7 @@ class Response:
         for item in result:
             data = self._check(item)
             if data:
-                head = self._write(data, _UNKNOWN)
+                head = self._write(data, UNKNOWN_LENGTH)
                 if not head.has_body:
                     return
             if exchange.departure > 1 or exchange.channel.is_closed:  # LEFT, or the connection broke
@@ -226,36 +137,6 @@ class Response:
             exchange.send_file(os.dup(fd), position, count)
             self.sent = count
         return True
-
-    def _end(self) -> None:
-        """The application has given everything."""
-        exchange = self._exchange
-        head = self._head
-        if head is None:
-            if self.headers is None:
-                raise InvalidResponse("PEP 3333: the application returned without calling start_response")
-            head = self._start(0, b"")
-            exchange.send(head.data)
-        if head.has_body:
-            if head.is_chunked:
-                exchange.send(LAST_CHUNK)
-            elif head.content_length > self.sent:
-                self._gateway.note_too_short(exchange.request, head.content_length, self.sent)
-                exchange.abort()
-                return
-        exchange.finish(head.keep_alive)
-
-    def fail(self) -> None:
-        """The application raised: a 500 if nothing was sent yet, else a connection cut short."""
-        exchange = self._exchange
-        if self._head is not None:
-            exchange.abort()
-            return
-        body = b"500 Internal Server Error: The application failed; the reason is in the server's log.\n"
-        self.status = "500 Internal Server Error"
-        self.headers = [("Content-Type", "text/plain; charset=utf-8")]
-        head = self._write(body, len(body))
-        exchange.finish(head.keep_alive)
 
 
 class WSGIGateway(Handler):
@@ -290,7 +171,7 @@ class WSGIGateway(Handler):
         self._before = before
         self._after = after
         self._has_deadline = request_timeout > 0
-        self._dropped: set[str] = set()
+        self._notes = ResponseNotes(log)
         self._context = contextvars.copy_context()
 
     def handle(self, exchange: Exchange) -> None:
@@ -306,11 +187,12 @@ class WSGIGateway(Handler):
             self._context.copy().run(self._handle, exchange)
 
     def _handle(self, exchange: Exchange) -> None:
-        response: Response = Response.__new__(Response)
+        response: StartResponse = StartResponse.__new__(StartResponse)
         response.status = ""
         response.headers = None
         response.sent = 0
         response._gateway = self
+        response._notes = self._notes
         response._exchange = exchange
         response._head = None
         response._overran = False
@@ -386,33 +268,3 @@ class WSGIGateway(Handler):
         except Exception:
             self._log.exception("cannot answer %r", exchange.request.line)
             exchange.abort()
-
-    def note_dropped(self, names: list[str]) -> None:
-        """Warns, once a name, of a hop-by-hop field that was not sent (PEP 3333: they are the server's)."""
-        for name in names:
-            if name.lower() not in self._dropped:
-                self._dropped.add(name.lower())
-                self._log.warning(
-                    "the application set the hop-by-hop header %r, which PEP 3333 leaves to the server; "
-                    "it is not sent",
-                    name,
-                )
-
-    def note_too_long(self, request: Any, length: int) -> None:
-        """Names an application that sends more than it announced."""
-        self._log.error(
-            "the application sent more than its Content-Length of %d bytes while answering %r; "
-            "the rest is dropped",
-            length,
-            request.line,
-        )
-
-    def note_too_short(self, request: Any, length: int, sent: int) -> None:
-        """Names an application that sends less than it announced."""
-        self._log.error(
-            "the application sent %d bytes of its Content-Length of %d while answering %r; "
-            "the connection is closed",
-            sent,
-            length,
-            request.line,
-        )

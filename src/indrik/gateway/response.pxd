@@ -1,0 +1,17 @@
+from indrik.engine.exchange cimport Exchange
+from indrik.protocol.request cimport Request
+from indrik.protocol.response cimport ResponseHead, render
+
+cdef int _COPIED
+
+cdef class Response:
+    cdef readonly str status
+    cdef readonly list headers
+    cdef readonly long long sent
+    cdef object _notes
+    cdef Exchange _exchange
+    cdef ResponseHead _head
+    cdef bint _overran
+    cdef ResponseHead _start(self, long long length, bytes body)
+    cdef ResponseHead _write(self, bytes data, long long length)
+    cdef _end(self)
