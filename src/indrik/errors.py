@@ -32,6 +32,10 @@ class AppModuleNotFoundError(IndrikError, ModuleNotFoundError):
     """
 
 
+class ClientDisconnected(IndrikError, OSError):
+    """The client has left: what was to be sent to it cannot be (ASGI wants an `OSError`)."""
+
+
 class RequestTimeout(BaseException):
     """Raised in the application when `request_timeout` is over.
 

@@ -147,12 +147,13 @@ class Connection(Channel):
     def _read(self) -> None:
         reads: cython.int = 0
         while True:
-            if self.state == _EXCHANGE or self.state == _SENDING:
-                if self._inlet is None or self._inlet.is_full:
-                    # Back-pressure: the edge is remembered and the socket read when the response is out, or
-                    # when the inlet has room.
-                    self._has_more_input = True
-                    return
+            if (self.state == _EXCHANGE or self.state == _SENDING) and (
+                self._inlet is None or self._inlet.is_full
+            ):
+                # Back-pressure: the edge is remembered and the socket read when the response is out, or when
+                # the inlet has room.
+                self._has_more_input = True
+                return
             if self.state == _CLOSED:
                 return
             if self._is_scheduled:
@@ -478,7 +479,7 @@ class Connection(Channel):
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers a request that never reaches the application, and closes."""
-        self._note_refusal(refusal.kind, refusal.detail, refusal.status)
+        self._note_refusal(refusal.kind, refusal.detail, "" if refusal.is_late else refusal.status)
         if self._body is not None:
             self._body.discard()
             self._body = None

@@ -31,6 +31,8 @@ cdef class Exchange:
     cdef object _body
     cdef readonly bint is_finished
     cdef public bint has_begun
+    cdef public bint has_continued
+    cdef readonly bint is_overdue
     cdef public int departure
     cdef public bint awaits_drain
     cdef public object owner

@@ -139,6 +139,8 @@ class Exchange:
     _body: Any
     is_finished: bool
     has_begun: bool
+    has_continued: bool
+    is_overdue: bool
     departure: int
     awaits_drain: bool
     owner: object
@@ -301,6 +303,7 @@ class Exchange:
         if self.is_finished:
             return
         self.is_finished = True
+        self.is_overdue = True
         if self.has_begun:
             self.channel.close()
         else:
@@ -335,6 +338,8 @@ def open_exchange(
     exchange._body = body
     exchange.is_finished = False
     exchange.has_begun = False
+    exchange.has_continued = False
+    exchange.is_overdue = False
     exchange.departure = 0  # PRESENT; here a C integer
     exchange.awaits_drain = False
     exchange.owner = None

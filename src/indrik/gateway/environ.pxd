@@ -7,5 +7,6 @@ cdef class EnvironBuilder:
     cdef list _schemes
     cdef str _script_name
     cdef object _forwarding
+    cdef readonly bint forwards
     cpdef dict build(self, Exchange exchange)
     cdef _set_scheme(self, dict environ)

@@ -41,7 +41,7 @@ class EnvironSettings:
 
 
 class EnvironBuilder:
-    """Makes environs for one worker."""
+    """Makes environs for one worker. forwards: whether counted proxies may name the client."""
 
     def __init__(self, settings: EnvironSettings) -> None:
         self._settings = settings
@@ -53,6 +53,7 @@ class EnvironBuilder:
         for name in settings.secure_scheme_headers:
             mark_scheme(name)
         self._script_name = settings.script_name
+        self.forwards = settings.forwarded is not None
         self._forwarding = None if settings.forwarded is None else Forwarding(settings.forwarded)
 
     def _template(self, listener: Listener) -> dict[str, Any]:
@@ -170,6 +171,9 @@ class EnvironBuilder:
     def _set_length(self, environ: dict[str, Any]) -> None:
         """A chunked body is whole here, so it has a length like any other (RFC 9112 section 7.1.3)."""
         body = environ["wsgi.input"]
+        if not hasattr(body, "seek"):
+            # It is still on its way, for an interface that streams.
+            return
         environ["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
         body.seek(0)
         del environ["HTTP_TRANSFER_ENCODING"]

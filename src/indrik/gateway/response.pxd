@@ -5,9 +5,9 @@ from indrik.protocol.response cimport ResponseHead, render
 cdef int _COPIED
 
 cdef class Response:
-    cdef readonly str status
-    cdef readonly list headers
-    cdef readonly long long sent
+    cdef public str status
+    cdef public list headers
+    cdef public long long sent
     cdef object _notes
     cdef Exchange _exchange
     cdef ResponseHead _head

@@ -10,6 +10,7 @@ import cython
 
 from indrik.engine.exchange import Exchange
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
+from indrik.protocol.refusals import RequestOverdue
 from indrik.protocol.response import InvalidResponse, ResponseHead, render
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
@@ -123,6 +124,12 @@ class Response:
                 exchange.abort()
                 return
         exchange.finish(head.keep_alive)
+
+    def set_overdue(self) -> None:
+        """The client was answered by the server, because the application took too long."""
+        if self._head is None:
+            self.status = RequestOverdue.status
+            self.headers = []
 
     def fail(self) -> None:
         """The application raised: a 500 if nothing was sent yet, else a connection cut short."""

@@ -227,6 +227,8 @@ class WSGIGateway(Handler):
             # Whoever raised it in here has logged it.
             self._slot.count_error()
             exchange.fail_overdue()
+        if exchange.is_overdue:
+            response.set_overdue()
         if exchange.channel.is_closed:
             client.run_callbacks()
         if exchange.request.content_length:

@@ -21,6 +21,8 @@ class RequestRefused(IndrikError):
     kind: ClassVar[str] = "bad-request"
     #: Seconds after which the client may try again (RFC 9110 section 10.2.3), 0 to say nothing of it.
     retry_after: ClassVar[int] = 0
+    #: Whether the application had the request already, so that its gateway writes the line of the access log.
+    is_late: ClassVar[bool] = False
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -132,6 +134,7 @@ class RequestOverdue(RequestRefused):
     status = "504 Gateway Timeout"
     reason = "The application did not answer in time."
     kind = "request-timeout"
+    is_late = True
 
 
 class ContentTooLarge(RequestRefused):

@@ -299,14 +299,26 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def render_early_hints(headers: list) -> bytes:
     """A 103 interim response (RFC 8297). Raises `InvalidResponse`."""
+    return b"HTTP/1.1 103 Early Hints" + _render_fields(headers) + b"\r\n\r\n"
+
+
+def render_trailers(headers: list) -> bytes:
+    """The trailer section behind the last chunk and the empty line that ends it (RFC 9112 section 7.1.2).
+    Fields of framing are left out (RFC 9110 section 6.5.1). Raises `InvalidResponse`.
+    """
+    fields = _render_fields(headers)
+    return fields[2:] + b"\r\n\r\n" if fields else b"\r\n"
+
+
+def _render_fields(headers: list) -> bytes:
+    """Fields with CRLF before each; those with a meaning to the server are left out."""
     name: Any
     value: Any
-    parts = ["HTTP/1.1 103 Early Hints"]
+    parts: list = []
     for name, value in headers:
         prefix, meaning = (_names.get(name) if type(name) is str else None) or _name(name)
         value = _value(name, value)
         _check_value(name, value)
         if meaning == _ORDINARY:
             parts.append(f"{prefix}{value}")
-    parts.append("\r\n\r\n")
     return "".join(parts).encode("latin-1")

@@ -6,4 +6,5 @@ from __future__ import annotations
 SUPPORTED_WORKERS = {
     "sync": "indrik.workers.sync.SyncWorker",
     "gthread": "indrik.workers.gthread.ThreadWorker",
+    "asgi": "indrik.workers.gasgi.ASGIWorker",
 }

@@ -129,10 +129,10 @@ class ServingWorker(Worker):
 
     # --- the gateway ---
 
-    def make_gateway(self, slot: Slot) -> WSGIGateway:
-        """The gateway to the application that `load_wsgi` has loaded."""
+    def make_environs(self) -> EnvironBuilder:
+        """What makes the environ of a request."""
         cfg = self.cfg
-        environs = EnvironBuilder(
+        return EnvironBuilder(
             EnvironSettings(
                 software=f"indrik/{__version__}",
                 errors=ErrorsStream(self.log),
@@ -143,9 +143,13 @@ class ServingWorker(Worker):
                 forwarded=cfg.forwarded,
             )
         )
+
+    def make_gateway(self, slot: Slot) -> WSGIGateway:
+        """The gateway to the application that `load_wsgi` has loaded."""
+        cfg = self.cfg
         return WSGIGateway(
             self.wsgi,
-            environs,
+            self.make_environs(),
             self.log,
             slot,
             uses_sendfile=cfg.sendfile,

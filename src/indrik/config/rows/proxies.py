@@ -101,8 +101,6 @@ ROWS = (
         kind=Text(),
         metavar="STRING",
         default="",
-        supported=False,
-        reason="the asgi worker comes in a later version",
         help="`root_path` of the ASGI scope: where a proxy has mounted the application.",
     ),
 )

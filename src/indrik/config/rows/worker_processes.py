@@ -8,7 +8,6 @@ from indrik.config.resolved import ClassName
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Worker Processes"
-ASGI_LATER = "the asgi worker comes in a later version"
 
 ROWS = (
     Setting(
@@ -29,9 +28,9 @@ ROWS = (
         metavar="STRING",
         default="sync",
         unsupported_values=frozenset(
-            {"gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"},
+            {"gevent", "gevent_wsgi", "gevent_pywsgi", "tornado"},
         ),
-        reason="this version has the worker kinds 'sync' and 'gthread'; the others come in later versions",
+        reason="this version has the worker kinds sync, gthread and asgi; the others come in later versions",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
         "`gthread`. Dotted paths of Gunicorn's own worker classes are understood.",
@@ -190,8 +189,6 @@ ROWS = (
         kind=Choice(("auto", "asyncio", "uvloop")),
         metavar="STRING",
         default="auto",
-        supported=False,
-        reason=ASGI_LATER,
         help="Event loop of `asgi` workers; `auto` takes uvloop where it is installed.",
     ),
     Setting(
@@ -201,8 +198,6 @@ ROWS = (
         kind=Choice(("auto", "on", "off")),
         metavar="STRING",
         default="auto",
-        supported=False,
-        reason=ASGI_LATER,
         help="Whether `asgi` workers speak the lifespan protocol with the application. `auto` tries; with "
         "`on` an application that fails at it stops the server.",
     ),
@@ -213,8 +208,6 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=3,
-        supported=False,
-        reason=ASGI_LATER,
         help="Seconds between telling an ASGI application that its client is gone and cancelling its task.",
     ),
     Setting(
@@ -224,8 +217,6 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=16 * 1024 * 1024,
-        supported=False,
-        reason=ASGI_LATER,
         help="Bytes of one WebSocket message at most; a greater one closes the connection with code 1009; 0 "
         "= any.",
     ),

@@ -1,0 +1,48 @@
+from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.inlet cimport BodyInlet
+from indrik.gateway.environ cimport EnvironBuilder
+from indrik.gateway.response cimport Response
+from indrik.gateway.scope cimport ScopeBuilder
+from indrik.gateway.task cimport RequestTask
+from indrik.protocol.octet_fields cimport decode_fields
+from indrik.protocol.response cimport ResponseHead
+
+cdef long long _HIGH_WATER
+cdef long long UNKNOWN_LENGTH
+
+cdef class HTTPCycle(RequestTask):
+    cdef ASGIGateway _gateway
+    cdef Exchange _exchange
+    cdef dict _scope
+    cdef Response _response
+    cdef bytes _body
+    cdef BodyInlet _inlet
+    cdef list _receivers
+    cdef list _drainers
+    cdef list _trailers
+    cdef bint _has_trailers
+    cdef bint _is_complete
+    cdef bint _is_overdue
+    cpdef tell(self)
+    cpdef drained(self)
+    cdef _start(self, message)
+    cdef _send_body(self, message)
+    cdef _complete(self)
+
+cdef class ASGIGateway(Handler):
+    cdef readonly object application
+    cdef readonly ScopeBuilder scopes
+    cdef readonly object before
+    cdef readonly double request_timeout
+    cdef readonly set cycles
+    cdef EnvironBuilder _environs
+    cdef object _log
+    cdef bint _logs_access
+    cdef object _slot
+    cdef object _loop
+    cdef object _after
+    cdef double _disconnect_grace
+    cdef object _on_overdue
+    cdef object _notes
+    cdef object _context
+    cpdef cycle_ended(self, HTTPCycle cycle, error)

@@ -1,0 +1,13 @@
+from indrik.engine.exchange cimport Exchange
+from indrik.gateway.environ cimport EnvironBuilder
+from indrik.protocol.request cimport Request
+
+cdef class ScopeBuilder:
+    cdef object _settings
+    cdef EnvironBuilder _environs
+    cdef str _root_path
+    cdef bytes _raw_root_path
+    cdef dict _state
+    cdef dict _templates
+    cdef dict _extensions
+    cpdef dict build(self, Exchange exchange)

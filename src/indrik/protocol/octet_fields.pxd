@@ -1,0 +1,1 @@
+cpdef list decode_fields(headers)

@@ -1,0 +1,156 @@
+"""The asgi kind: ASGI applications on an event loop that watches the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import traceback
+from typing import Any, ClassVar
+
+from indrik.engine.hosted import HostedEngine
+from indrik.engine.loop import Engine
+from indrik.engine.settings import EngineSettings
+from indrik.gateway.asgi import ASGIGateway, HTTPCycle
+from indrik.gateway.lifespan import Lifespan
+from indrik.gateway.scope import ScopeBuilder, ScopeSettings
+from indrik.scoreboard import Scoreboard
+from indrik.workers.loops import check_loop, new_loop
+from indrik.workers.refusals import RefusalReporter
+from indrik.workers.serving import ServingWorker
+from indrik.workers.trust import Trust
+
+
+class ASGIWorker(ServingWorker):
+    """One event loop, one task for each request in progress."""
+
+    reports_ready_itself: ClassVar[bool] = True
+    interface: ClassVar[str] = "asgi"
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        check_loop(cfg.asgi_loop)
+
+    def run(self) -> None:
+        self.slot = self.slot or Scoreboard(1).slots[0]
+        # Only when the application has started up does it count as loaded.
+        self.booted = False
+        self._refusals = RefusalReporter(self.log)
+        self._loop = new_loop(self.cfg.asgi_loop)
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._refusals.flush(final=True)
+            self._close_loop()
+
+    async def _serve(self) -> None:
+        assert self.slot is not None
+        cfg = self.cfg
+        loop = self._loop
+        self._news = asyncio.Event()
+        lifespan = Lifespan(self.wsgi, cfg.asgi_lifespan, self.log)
+        await lifespan.startup()
+        environs = self.make_environs()
+        self.asgi_gateway = ASGIGateway(
+            self.wsgi,
+            ScopeBuilder(ScopeSettings(cfg.root_path, lifespan.state), environs),
+            environs,
+            self.log,
+            self.slot,
+            loop,
+            before=self._before_hook(),
+            after=self._after_hook(),
+            request_timeout=cfg.request_timeout,
+            disconnect_grace=cfg.asgi_disconnect_grace_period,
+            on_overdue=self._note_overdue,
+        )
+        self.engine = Engine(
+            EngineSettings.from_config(cfg),
+            self.asgi_gateway,
+            self.slot,
+            Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
+            self._refusals,
+            Trust(cfg.proxy_allow_ips, cfg.proxy_allow_networks()),
+        )
+        self._hosted = HostedEngine(self.engine, loop, self.longest_wait, self._news.set)
+        self._hosted.serve_until(self.max_requests)
+        loop.add_reader(self.wakeup_fd, self._on_signal)
+        self.engine.listen(self.sockets)
+        self._hosted.start()
+        self.booted = True
+        self.report_ready()
+        try:
+            while self.alive:
+                await self._wait_for_news(self.longest_wait)
+                self.look_after()
+            give_up_at = await self._drain()
+            await self._cancel_requests()
+            await lifespan.shutdown(max(0.5, give_up_at - time.monotonic()))
+        finally:
+            self._hosted.stop()
+            self.engine.close()
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._news.wait(), max(0.0, seconds))
+        self._news.clear()
+
+    async def _drain(self) -> float:
+        engine = self.engine
+        give_up_at = self.begin_to_leave()
+        if self.must_drain_backlog:
+            while engine.accept_backlog() and time.monotonic() < give_up_at:
+                self._hosted.wake()
+                await self._wait_for_news(0.05)
+        self.stop_listening()
+        self._hosted.wake()
+        while engine.open_connections and (left := give_up_at - time.monotonic()) > 0:
+            await self._wait_for_news(min(left, self.longest_wait))
+        self.note_cut()
+        return give_up_at
+
+    async def _cancel_requests(self) -> None:
+        """Ends the requests that are still in progress: the last thing they may do is to clean up."""
+        cycles = list(self.asgi_gateway.cycles)
+        for cycle in cycles:
+            cycle.cancel("the server is shutting down")
+        if cycles:
+            await asyncio.wait([asyncio.ensure_future(_ended(cycle)) for cycle in cycles], timeout=0.5)
+
+    def _close_loop(self) -> None:
+        loop = self._loop
+        if not loop.is_closed() and not loop.is_running():
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        # The loop has a wake-up descriptor of its own.
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def _on_signal(self) -> None:
+        self.read_wakeup()
+        self._news.set()
+
+    def _note_overdue(self, cycle: HTTPCycle) -> None:
+        """The stack of a request that takes longer than `request_timeout`."""
+        frames = cycle.get_stack()
+        stack = "".join(traceback.format_stack(frames[0], limit=20)) if frames else "it has no stack any more"
+        self.log.error(
+            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s); its stack:\n%s",
+            cycle.request_line,
+            self.cfg.request_timeout,
+            stack.rstrip(),
+        )
+
+
+async def _ended(cycle: HTTPCycle) -> None:
+    """Returns when the task of a request has ended, however."""
+    with contextlib.suppress(BaseException):
+        await cycle
