@@ -380,7 +380,9 @@ class Connection(Channel):
             self._context.ended()
         self._was_refused = True
         self.state = _EXCHANGE
-        self.send(render_refusal(refusal.status, refusal.reason, self._context.response_tail()))
+        self.send(
+            render_refusal(refusal.status, refusal.reason, refusal.fields + self._context.response_tail())
+        )
         self.finish(False)
 
     # --- output, called by the exchange ---

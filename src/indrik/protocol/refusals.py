@@ -19,6 +19,8 @@ class RequestRefused(IndrikError):
     status: ClassVar[str] = "400 Bad Request"
     reason: ClassVar[str] = "The request is malformed."
     kind: ClassVar[str] = "bad-request"
+    #: Header fields that the answer must have, each with CRLF before it; they go before `fields_tail`.
+    fields: ClassVar[str] = ""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -104,6 +106,22 @@ class BodyNotStored(RequestRefused):
     status = "503 Service Unavailable"
     reason = "The request body could not be stored."
     kind = "storage"
+
+
+class InvalidHandshake(RequestRefused):
+    """RFC 6455 section 4.2.1: a request for a WebSocket that does not ask for it as it must."""
+
+    reason = "The WebSocket handshake is malformed."
+    kind = "websocket-handshake"
+
+
+class UnsupportedWebSocketVersion(RequestRefused):
+    """RFC 6455 section 4.4. RFC 9110 section 15.5.22 wants an Upgrade field too."""
+
+    status = "426 Upgrade Required"
+    reason = "Only version 13 of WebSocket is supported."
+    kind = "websocket-version"
+    fields = "\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"
 
 
 class RequestTimedOut(RequestRefused):

@@ -306,3 +306,32 @@ def render_early_hints(headers: list) -> bytes:
             parts.append(f"{prefix}{value}")
     parts.append("\r\n\r\n")
     return "".join(parts).encode("latin-1")
+
+
+def render_switching_protocols(
+    fields: list[tuple[str, str]], headers: list[tuple[str, str]], tail: str
+) -> bytes:
+    """The head of a 101 response (RFC 9110 section 15.2.2).
+
+    `fields` are the server's own and make the switch. `headers` are the application's, not validated yet: it
+    may set none of those nor any other field that is about the connection or a body, nor one of WebSocket.
+    `tail` is as in `render`. Raises `InvalidResponse`.
+    """
+    name: Any
+    value: Any
+    parts = ["HTTP/1.1 101 Switching Protocols"]
+    parts += [f"\r\n{name}: {value}" for name, value in fields]
+    has: set[int] = set()
+    for pair in headers:
+        name, value = _pair(pair)
+        prefix, meaning = _name(name)
+        value = _value(name, value)
+        _check_value(name, value)
+        if meaning not in (_ORDINARY, _DATE, _SERVER) or prefix.lower().startswith("\r\nsec-websocket-"):
+            raise InvalidResponse(f"RFC 6455 section 4.2.2: {name} is for the server to set")
+        if meaning != _ORDINARY and meaning in has:
+            continue
+        has.add(meaning)
+        parts.append(f"{prefix}{value}")
+    parts.append(_own_tail(tail, _DATE in has, _SERVER in has))
+    return "".join(parts).encode("latin-1")
