@@ -87,6 +87,11 @@ class Decoder:
         self._cut = b""
         self.is_done = False
 
+    @property
+    def held(self) -> int:
+        """Octets that are kept of a frame and a message that are not whole yet."""
+        return len(self._pending) + (0 if self._gathered is None else len(self._gathered))
+
     def feed(self, data: bytes) -> list:
         """The events of `data`, in their order. After FAILED or CLOSE there are none any more.
 
