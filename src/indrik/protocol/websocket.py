@@ -211,7 +211,7 @@ class Decoder:
             if not first & _FIN:
                 raise InvalidFrame("a fragmented control frame")
             if second & _LENGTH > MOST_OF_CONTROL:
-                raise InvalidFrame(f"a control frame of more than {MOST_OF_CONTROL} octets")
+                raise InvalidFrame("a control frame with an extended length")
             return
         if opcode > BINARY:
             raise InvalidFrame(f"opcode {opcode} is not defined")
