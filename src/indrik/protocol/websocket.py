@@ -44,7 +44,7 @@ if cython.compiled:
 #: reads one without a call.
 Event: TypeAlias = tuple[int, Any]
 
-#: `max_size` for a decoder without a limit.
+#: `max_size` for a decoder without a limit; a larger one is taken for it, and nothing below overflows.
 ANY_SIZE = 1 << 62
 
 _FIN = 0x80
@@ -60,16 +60,16 @@ class Decoder:
     """Takes apart what a client sends, in pieces of any size.
 
     `max_size` bounds a message, in octets: as announced, as gathered from fragments and as decompressed.
-    `agreed` is the permessage-deflate of the handshake. Memory: at most `max_size` octets of an unfinished
-    message, an eighth more of its buffer, and 138 octets of an unfinished frame. While a message is
-    completed there is a copy of it, which as text takes up to four octets for each octet. The time is linear
-    in what arrives, however it is cut into fragments.
+    `ANY_SIZE` is no bound. `agreed` is the permessage-deflate of the handshake. Memory: at most `max_size`
+    octets of an unfinished message, an eighth more of its buffer, and 130 octets of an unfinished frame.
+    While a message is completed there is a copy of it, which as text takes up to four octets for each octet.
+    The time is linear in what arrives, however it is cut into fragments.
 
     is_done: a close frame came or the connection failed; whatever comes behind is ignored (section 5.5.1).
     """
 
     def __init__(self, max_size: int, agreed: Deflate | None = None) -> None:
-        self._max_size = max_size
+        self._max_size = min(max_size, ANY_SIZE)
         self._inflater = Inflater(agreed) if agreed is not None else None
         self._pending = b""
         # The data frame whose payload is arriving: octets that are missing, its mask for the next of them,
