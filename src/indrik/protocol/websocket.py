@@ -243,7 +243,7 @@ class Decoder:
             limit = min(limit + (limit >> 3) + (limit >> 6) + 64, ANY_SIZE)
         # Both are at most 2 ** 62, so nothing overflows.
         if length > limit - self._announced:
-            raise MessageTooBig(f"a message of {self._announced + length} octets or more was announced")
+            raise MessageTooBig(f"{length} octets were announced, behind {self._announced} of the message")
 
     def _take(self, payload: bytes, events: list) -> None:
         """The next piece of a message, which is not whole yet or did not come at once."""

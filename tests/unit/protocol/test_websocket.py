@@ -322,6 +322,14 @@ class TestBounds:
         # Sixteen times the work; a quadratic decoder would take 256 times as long.
         assert many < 100 * few + 0.05
 
+    def test_the_largest_length_is_told_as_it_is(self) -> None:
+        """Added to what came before it, it is no number of 63 bits any more."""
+        largest = b"\x7f\x7f" + b"\xff" * 7
+        (event,) = Decoder(1000).feed(text("x", fin=False) + frame_with_length(largest))
+        assert event[1].code == 1009
+        assert str(2**63 - 1) in event[1].detail
+        assert "-" not in event[1].detail
+
     def test_any_size(self) -> None:
         decoder = Decoder(ANY_SIZE, agree(OFFERS[1]))
         (compressed,) = deflated(b"x" * 100_000)
@@ -329,6 +337,11 @@ class TestBounds:
             (BINARY, b"x" * 70_000),
             (BINARY, b"x" * 100_000),
         ]
+
+
+def frame_with_length(length: bytes) -> bytes:
+    """The head of a continuation; its payload has not come."""
+    return bytes((0x80, length[0] | 0x80)) + length[1:] + b"abcd"
 
 
 def frame_of_one(kind: int) -> bytes:
