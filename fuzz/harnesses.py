@@ -5,7 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import Protocol, cast
 
-NAMES = ("request_head", "chunked_body", "response_head", "proxy_header", "environ", "connection")
+NAMES = (
+    "request_head",
+    "chunked_body",
+    "response_head",
+    "proxy_header",
+    "environ",
+    "connection",
+    "websocket",
+    "websocket_handshake",
+)
 
 
 class Harness(Protocol):

@@ -488,8 +488,9 @@ class Connection(Channel):
         self._end_exchange()
         self._was_refused = True
         self.state = _EXCHANGE
-        tail = self._context.response_tail()
-        self.send(render_refusal(refusal.status, refusal.reason, tail, refusal.retry_after))
+        self.send(
+            render_refusal(refusal.status, refusal.reason, refusal.fields + self._context.response_tail())
+        )
         self.finish(False)
 
     # --- output, called by the exchange ---

@@ -1,7 +1,8 @@
-"""HTTP/1.1 as values: bytes in, requests out; responses in, bytes out.
+"""HTTP/1.1 and WebSocket as values: bytes in, requests or messages out, and the other way round.
 
 Nothing here knows a socket, a clock, a log or a setting by name, so every rule can be tested with a byte
 string. Only the engine and the gateways call it. Start reading in `head` (a request head), go on with
 `framing` (where a body ends, the only place that decides it) and `response` (a response head). `refusals` is
-the table of what a bad request is told.
+the table of what a bad request is told. A WebSocket opens in `websocket_handshake` and goes on in
+`websocket`.
 """

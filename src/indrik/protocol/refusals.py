@@ -10,6 +10,10 @@ from typing import ClassVar
 from indrik.errors import IndrikError
 
 
+#: The client may try again after a second (RFC 9110 section 10.2.3).
+_LATER = "\r\nRetry-After: 1"
+
+
 class RequestRefused(IndrikError):
     """The peer is at fault: the request is answered with `status` and the connection is closed.
 
@@ -19,10 +23,10 @@ class RequestRefused(IndrikError):
     status: ClassVar[str] = "400 Bad Request"
     reason: ClassVar[str] = "The request is malformed."
     kind: ClassVar[str] = "bad-request"
-    #: Seconds after which the client may try again (RFC 9110 section 10.2.3), 0 to say nothing of it.
-    retry_after: ClassVar[int] = 0
     #: Whether the application had the request already, so that its gateway writes the line of the access log.
     is_late: ClassVar[bool] = False
+    #: Header fields that the answer must have, each with CRLF before it; they go before `fields_tail`.
+    fields: ClassVar[str] = ""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -108,7 +112,23 @@ class BodyNotStored(RequestRefused):
     status = "503 Service Unavailable"
     reason = "The request body could not be stored."
     kind = "storage"
-    retry_after = 1
+    fields = _LATER
+
+
+class InvalidHandshake(RequestRefused):
+    """RFC 6455 section 4.2.1: a request for a WebSocket that does not ask for it as it must."""
+
+    reason = "The WebSocket handshake is malformed."
+    kind = "websocket-handshake"
+
+
+class UnsupportedWebSocketVersion(RequestRefused):
+    """RFC 6455 section 4.4. RFC 9110 section 15.5.22 wants an Upgrade field too."""
+
+    status = "426 Upgrade Required"
+    reason = "Only version 13 of WebSocket is supported."
+    kind = "websocket-version"
+    fields = "\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"
 
 
 class RequestTimedOut(RequestRefused):
@@ -125,7 +145,7 @@ class QueueTimedOut(RequestRefused):
     status = "503 Service Unavailable"
     reason = "The server is busy; try again later."
     kind = "queue"
-    retry_after = 1
+    fields = _LATER
 
 
 class RequestOverdue(RequestRefused):

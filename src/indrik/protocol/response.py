@@ -280,16 +280,12 @@ def _own_tail(tail: str, has_date: bool, has_server: bool) -> str:
     return "".join(f"\r\n{line}" for line in kept) + "\r\n\r\n"
 
 
-def render_refusal(status: str, reason: str, tail: str, retry_after: int = 0) -> bytes:
-    """A whole response that closes the connection, for a request that never reached the application.
-
-    `retry_after` is in seconds; 0 leaves the field out.
-    """
+def render_refusal(status: str, reason: str, tail: str) -> bytes:
+    """A whole response that closes the connection, for a request that never reached the application."""
     body = f"{status}: {reason}\n".encode("latin-1")
-    again = f"\r\nRetry-After: {retry_after}" if retry_after else ""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}"
-        f"{again}\r\nConnection: close{tail}"
+        f"\r\nConnection: close{tail}"
     ).encode("latin-1") + body
 
 
@@ -321,4 +317,33 @@ def _render_fields(headers: list) -> bytes:
         _check_value(name, value)
         if meaning == _ORDINARY:
             parts.append(f"{prefix}{value}")
+    return "".join(parts).encode("latin-1")
+
+
+def render_switching_protocols(
+    fields: list[tuple[str, str]], headers: list[tuple[str, str]], tail: str
+) -> bytes:
+    """The head of a 101 response (RFC 9110 section 15.2.2).
+
+    `fields` are the server's own and make the switch. `headers` are the application's, not validated yet: it
+    may set none of those nor any other field that is about the connection or a body, nor one of WebSocket.
+    `tail` is as in `render`. Raises `InvalidResponse`.
+    """
+    name: Any
+    value: Any
+    parts = ["HTTP/1.1 101 Switching Protocols"]
+    parts += [f"\r\n{name}: {value}" for name, value in fields]
+    has: set[int] = set()
+    for pair in headers:
+        name, value = _pair(pair)
+        prefix, meaning = _name(name)
+        value = _value(name, value)
+        _check_value(name, value)
+        if meaning not in (_ORDINARY, _DATE, _SERVER) or prefix.lower().startswith("\r\nsec-websocket-"):
+            raise InvalidResponse(f"RFC 6455 section 4.2.2: {name} is for the server to set")
+        if meaning != _ORDINARY and meaning in has:
+            continue
+        has.add(meaning)
+        parts.append(f"{prefix}{value}")
+    parts.append(_own_tail(tail, _DATE in has, _SERVER in has))
     return "".join(parts).encode("latin-1")

@@ -111,6 +111,45 @@ class TestTheHarnessesThemselves:
         data = b"\0\x010\r\n\r\n"
         assert "cut" in str(self.broken(monkeypatch, "chunked_body", "ChunkedDecoder", Decoder, data).value)
 
+    def test_websocket_pieces(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from indrik.protocol.websocket import Decoder
+
+        class Hasty:
+            """Forgets what it holds when the next piece is one octet."""
+
+            def __init__(self, *arguments: Any) -> None:
+                self._arguments = arguments
+                self._decoder = Decoder(*arguments)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._decoder, name)
+
+            def feed(self, data: bytes) -> list[Any]:
+                if len(data) == 1:
+                    self._decoder = Decoder(*self._arguments)
+                return self._decoder.feed(data)
+
+        data = b"\0\1\0" + b"\x81\x82\0\0\0\0hi"
+        assert "cut" in str(self.broken(monkeypatch, "websocket", "Decoder", Hasty, data).value)
+
+    def test_websocket_sees_what_others_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from tests.wire.frame_references import Reading
+
+        def deaf(*_: object) -> Reading:
+            return Reading([(1, "ho")], None)
+
+        data = b"\0\0\0" + b"\x81\x82\0\0\0\0hi"
+        assert "ho" in str(self.broken(monkeypatch, "websocket", "wsproto_reading", deaf, data).value)
+
+    def test_websocket_handshake(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from indrik.protocol.websocket_handshake import render_accept
+
+        def twice(*arguments: Any) -> bytes:
+            return render_accept(*arguments).replace(b"\r\nDate", b"\r\nUpgrade: websocket\r\nDate")
+
+        harness = harnesses.load("websocket_handshake")
+        self.broken(monkeypatch, "websocket_handshake", "render_accept", twice, harness.SEEDS[0])
+
     @pytest.mark.parametrize(
         ("old", "new"),
         [
