@@ -135,12 +135,17 @@ asan: $(VENV)/.stamp-tools ## Run the tests of the compiled modules under Addres
 bench: $(VENV)/.stamp-package ## Compare with other servers (ARGS: see bench/README.md)
 	@$(VENV)/bin/python -m bench $(ARGS)
 
+.PHONY: conformance
+conformance: $(VENV)/.stamp-package ## Measure the HTTP of other servers and write docs/reference/http.md
+	@$(VENV)/bin/python -m conformance
+	@$(VENV)/bin/python -m conformance.page --write
+
 .PHONY: dist
 dist: $(VENV)/.stamp-tools ## Build the sdist, and from it the wheel, into dist/
 	@$(LOCK) $(VENV)/bin/python -m build --no-isolation --outdir dist .
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-pure .venv-matrix .venv-bench build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find src tests examples bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .venv .venv-pure .venv-matrix .venv-bench .venv-conformance build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests examples bench conformance -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	find src -name '*.so' -delete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,13 +13,18 @@ import pytest
 from tests.repo.source import PACKAGE, ROOT, SRC, committed_files
 
 # Modules that make pages: each has --write and --check, and works on the folder it is run in.
-MAKERS = ("indrik.config.derived", "indrik.log.derived", "indrik.signals")
+MAKERS = ("conformance.page", "indrik.config.derived", "indrik.log.derived", "indrik.signals")
 MARK = re.compile(r"`python -m (?P<module>[\w.]+) --write`")
 
 
 def run_maker(module: str, option: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", module, option]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    # Makers that are no part of the package are found in the checkout, wherever they run.
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    env = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("module", MAKERS)
@@ -51,8 +57,9 @@ def test_every_maker_is_known() -> None:
         for match in MARK.finditer(path.read_text(encoding="utf-8"))
     }
     able = {
-        ".".join(path.relative_to(SRC).with_suffix("").parts)
-        for path in (SRC / PACKAGE).rglob("*.py")
+        ".".join(path.relative_to(base).with_suffix("").parts)
+        for base, folder in ((SRC, PACKAGE), (ROOT, "conformance"))
+        for path in (base / folder).rglob("*.py")
         if '"--write"' in path.read_text(encoding="utf-8")
     }
     assert named | able == set(MAKERS)
