@@ -734,5 +734,9 @@ class Connection(Channel):
             self.is_watched = True
             self._context.poller.watch_connection(self.fd, True)
 
+    def note_refusal(self, kind: str, detail: str) -> None:
+        """Counts and logs that this client is sent away."""
+        self._note_refusal(kind, detail)
+
     def _note_refusal(self, kind: str, detail: str, status: str = "") -> None:
         self._context.note_refusal(kind, self.peer, detail, status)

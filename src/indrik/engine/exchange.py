@@ -98,6 +98,10 @@ class Channel(Timer):
         """Bytes that wait for the client."""
         raise NotImplementedError
 
+    def note_refusal(self, kind: str, detail: str) -> None:
+        """Counts and logs that the client is sent away."""
+        raise NotImplementedError
+
     def upgrade(self, inlet: Inlet) -> None:
         """Gives all further input to `inlet`."""
         raise NotImplementedError
@@ -191,6 +195,10 @@ class Exchange:
         """Goes on in another protocol: everything that the client sends from now on goes to `inlet`."""
         self.forbid_keep_alive()
         self.channel.upgrade(inlet)
+
+    def note_refusal(self, kind: str, detail: str) -> None:
+        """Counts and logs that the client was sent away in the middle of the exchange."""
+        self.channel.note_refusal(kind, detail)
 
     def resume_input(self) -> None:
         """The inlet has room again."""

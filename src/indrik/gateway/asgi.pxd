@@ -4,6 +4,8 @@ from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.gateway.scope cimport ScopeBuilder
 from indrik.gateway.task cimport RequestTask
+from indrik.gateway.waiter cimport Waiter, wake_all
+from indrik.gateway.websocket cimport WebSocketCycle
 from indrik.protocol.octet_fields cimport decode_fields
 from indrik.protocol.response cimport ResponseHead
 
@@ -35,6 +37,9 @@ cdef class ASGIGateway(Handler):
     cdef readonly object before
     cdef readonly double request_timeout
     cdef readonly set cycles
+    cdef readonly set websockets
+    cdef object _websocket
+    cdef object _pings
     cdef EnvironBuilder _environs
     cdef object _log
     cdef bint _logs_access

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import datetime
 import os
@@ -16,10 +17,14 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet
 from indrik.errors import ClientDisconnected
 from indrik.gateway.deadline import Deadline
+from indrik.gateway.done import DONE
 from indrik.gateway.environ import EnvironBuilder
+from indrik.gateway.keepalive import PingSchedule
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
+from indrik.gateway.waiter import Waiter, wake_all
+from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
 from indrik.protocol.chunked import LAST_CHUNK
 from indrik.protocol.octet_fields import decode_fields, status_line
 from indrik.protocol.refusals import RequestRefused
@@ -30,27 +35,11 @@ from indrik.protocol.response import (
     render_early_hints,
     render_trailers,
 )
+from indrik.protocol.websocket_frames import WebSocketRefused
+from indrik.protocol.websocket_handshake import wants_websocket
 
 #: Bytes that wait for a slow reader before `send` waits for it.
 _HIGH_WATER = 65536
-
-
-class _Done:
-    """Awaitable that is done already: what `send` returns when there is nothing to wait for."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Any:
-        return self
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> None:
-        raise StopIteration
-
-
-_DONE = _Done()
 
 
 class HTTPCycle(RequestTask):
@@ -62,8 +51,8 @@ class HTTPCycle(RequestTask):
     _response: Response
     _body: bytes | None  # whole, and not received yet
     _inlet: BodyInlet | None  # or on its way
-    _receivers: list[Any] | None
-    _drainers: list[Any] | None
+    _receivers: list[Waiter] | None
+    _drainers: list[Waiter] | None
     _trailers: list[tuple[str, str]]
     _has_trailers: bool
     _is_complete: bool
@@ -110,18 +99,14 @@ class HTTPCycle(RequestTask):
         waiting = self._receivers
         if waiting is not None:
             self._receivers = None
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+            wake_all(waiting)
 
     def drained(self) -> None:
         """Nothing waits for the client any more."""
         waiting = self._drainers
         if waiting is not None:
             self._drainers = None
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+            wake_all(waiting)
 
     # --- receive ---
 
@@ -156,15 +141,15 @@ class HTTPCycle(RequestTask):
         return {"type": "http.disconnect"}
 
     def _wait_for_news(self) -> Any:
-        future = self._loop.create_future()
+        waiter = Waiter(self._loop)
         if self._receivers is None:
             self._receivers = []
-        self._receivers.append(future)
-        return future
+        self._receivers.append(waiter)
+        return waiter
 
     # --- send ---
 
-    def send(self, message: Any) -> Awaitable[None]:
+    def send(self, message: Any) -> Any:
         """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ClientDisconnected` when the
         client has left.
         """
@@ -180,12 +165,12 @@ class HTTPCycle(RequestTask):
             if response.headers is not None:
                 raise InvalidResponse("ASGI: http.response.start was sent a second time")
             self._start(message)
-            return _DONE
+            return DONE
         else:
             self._send_extension(kind, message)
         if self._exchange.is_congested_beyond(_HIGH_WATER):
             return self._wait_drained()
-        return _DONE
+        return DONE
 
     def _start(self, message: Any) -> None:
         # The head is sent with the first piece of the body: an application that fails in between is answered
@@ -223,11 +208,11 @@ class HTTPCycle(RequestTask):
     async def _wait_drained(self) -> None:
         exchange = self._exchange
         while exchange.is_congested_beyond(0):
-            future = self._loop.create_future()
+            waiter = Waiter(self._loop)
             if self._drainers is None:
                 self._drainers = []
-            self._drainers.append(future)
-            await future
+            self._drainers.append(waiter)
+            await waiter
         if exchange.channel.is_closed:
             self._refuse_sending()
 
@@ -350,12 +335,16 @@ class ASGIGateway(Handler):
         request_timeout: float = 0.0,
         disconnect_grace: float = 0.0,
         on_overdue: Callable[[Any], None] | None = None,
+        websocket: WebSocketSettings | None = None,
     ) -> None:
         self.application = application
         self.scopes = scopes
         self.before = before
         self.request_timeout = request_timeout
-        self.cycles: set[HTTPCycle] = set()
+        self.cycles: set[RequestTask] = set()
+        self.websockets: set[WebSocketCycle] = set()
+        self._websocket = websocket or WebSocketSettings()
+        self._pings = PingSchedule(self._websocket, loop)
         self._environs = environs
         self._log = log
         self._logs_access = bool(log.access_enabled)
@@ -380,6 +369,13 @@ class ASGIGateway(Handler):
         response._exchange = exchange
         response._head = None
         response._overran = False
+        if exchange.request.has_upgrade and wants_websocket(exchange.request):
+            websocket = open_websocket(
+                self, self._websocket, self._loop, self._context, exchange, response
+            )
+            self.cycles.add(websocket)
+            websocket.start()
+            return
         cycle: HTTPCycle = HTTPCycle.__new__(HTTPCycle)
         cycle._prepare(self._loop, self._context)
         cycle._gateway = self
@@ -440,13 +436,43 @@ class ASGIGateway(Handler):
         exchange.fail_overdue()
         cycle.cancel("request_timeout is over")
 
+    def websocket_opened(self, cycle: WebSocketCycle) -> None:
+        """A client and the application have agreed on a WebSocket."""
+        self.websockets.add(cycle)
+        self._pings.add(cycle)
+
+    def websocket_closed(self, cycle: WebSocketCycle) -> None:
+        """The connection of a WebSocket has ended."""
+        self.websockets.discard(cycle)
+
+    def close_websockets(self, seconds: float) -> None:
+        """Closes all WebSockets with code 1012, spread over `seconds`: their clients all come back at once
+        otherwise.
+        """
+        cycles = list(self.websockets)
+        for number, cycle in enumerate(cycles):
+            self._loop.call_later(seconds * number / len(cycles), cycle.go_away)
+
+    def websocket_ended(self, cycle: WebSocketCycle, error: Any) -> None:
+        """The application's task of a WebSocket has ended."""
+        self.cycles.discard(cycle)
+        if error is not None:
+            self._note_failure(cycle.request_line, error, not cycle.is_open, False)
+        self._write_logs(cycle._exchange, cycle._response)
+
+    def note_refusal(self, exchange: Exchange, refusal: WebSocketRefused) -> None:
+        """A client has broken a rule of the WebSocket protocol."""
+        exchange.note_refusal(refusal.kind, refusal.detail)
+
     def cycle_ended(self, cycle: HTTPCycle, error: Any) -> None:
         """Makes sure that there is one whole response or none, and writes the logs."""
         exchange = cycle._exchange
         response = cycle._response
         self.cycles.discard(cycle)
         if error is not None:
-            self._failed(cycle, error)
+            gone = exchange.is_disconnected or exchange.is_finished
+            self._note_failure(exchange.request.line, error, gone, cycle._is_overdue)
+            self._fail(cycle)
         elif not cycle._is_complete and not exchange.is_finished:
             if exchange.is_disconnected or exchange.departure:
                 # Nobody is there who could tell the difference.
@@ -457,28 +483,29 @@ class ASGIGateway(Handler):
                     "ASGI: the application returned %s its response to %r", what, exchange.request.line
                 )
                 self._fail(cycle)
+        self._write_logs(exchange, response)
+
+    def _write_logs(self, exchange: Exchange, response: Response) -> None:
         if exchange.is_overdue:
             response.set_overdue()
-        if self._logs_access or self._after is not None:
-            environ: dict | None = None
-            try:
-                environ = self._environs.build(exchange)
-            except RequestRefused:
-                environ = {}
-            if self._logs_access:
-                self._log.access(
-                    response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
-                )
-            if self._after is not None:
-                self._after(exchange.request, environ, response)
+        if not self._logs_access and self._after is None:
+            return
+        environ: dict = {}
+        with contextlib.suppress(RequestRefused):
+            environ = self._environs.build(exchange)
+        if self._logs_access:
+            self._log.access(
+                response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
+            )
+        if self._after is not None:
+            self._after(exchange.request, environ, response)
 
-    def _failed(self, cycle: HTTPCycle, error: BaseException) -> None:
-        exchange = cycle._exchange
-        line = exchange.request.line
-        if isinstance(error, ClientDisconnected) and (exchange.is_disconnected or exchange.is_finished):
+    def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
+        """Says in the log how the application has failed."""
+        if isinstance(error, ClientDisconnected) and is_gone:
             self._log.debug("the client of %r left before the end of its response", line)
         elif isinstance(error, asyncio.CancelledError):
-            if not cycle._is_overdue:
+            if not is_overdue:
                 self._log.debug("the task of %r was cancelled", line)
         elif isinstance(error, InvalidResponse):
             self._slot.count_error()
@@ -487,7 +514,6 @@ class ASGIGateway(Handler):
         elif isinstance(error, Exception):
             self._slot.count_error()
             self._log.error("the application failed while answering %r", line, exc_info=error)
-        self._fail(cycle)
 
     def _fail(self, cycle: HTTPCycle) -> None:
         """Ends an unfinished response: 500 if nothing was sent, else the connection is cut."""

@@ -110,6 +110,16 @@ class ScopeBuilder:
             self._apply_proxies(scope, exchange)
         return scope
 
+    def build_websocket(self, exchange: Exchange, subprotocols: list[str]) -> dict:
+        """The scope of `exchange`, which asks for a WebSocket. Raises as `build`."""
+        scope: dict = self.build(exchange)
+        scope["type"] = "websocket"
+        scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+        scope["subprotocols"] = subprotocols
+        scope["extensions"] = {"websocket.http.response": {}}
+        del scope["method"]
+        return scope
+
     def _apply_proxies(self, scope: dict[str, Any], exchange: Exchange) -> None:
         """What a trusted proxy says of its client: the WSGI environ knows all the rules."""
         environ = self._environs.build(exchange)

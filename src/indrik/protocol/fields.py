@@ -26,6 +26,7 @@ CONTENT_TYPE = 6
 COOKIE = 7
 UNDERSCORE = 8
 SCHEME = 9
+UPGRADE = 10
 
 _MEANINGS = {
     "HOST": HOST,
@@ -35,6 +36,7 @@ _MEANINGS = {
     "EXPECT": EXPECT,
     "CONTENT-TYPE": CONTENT_TYPE,
     "COOKIE": COOKIE,
+    "UPGRADE": UPGRADE,
 }
 
 #: RFC 3875 section 4.1.18 and PEP 3333: these two have no HTTP_ prefix in the environ.

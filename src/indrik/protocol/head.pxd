@@ -19,6 +19,7 @@ cdef int ORDINARY
 cdef int SCHEME
 cdef int TRANSFER_ENCODING
 cdef int UNDERSCORE
+cdef int UPGRADE
 
 cdef class HeadParser:
     cdef Py_ssize_t _line_limit

@@ -21,6 +21,7 @@ from indrik.protocol.fields import (
     SCHEME,
     TRANSFER_ENCODING,
     UNDERSCORE,
+    UPGRADE,
     FieldName,
     field_name,
     known_field,
@@ -154,6 +155,7 @@ class HeadParser:
         self._request_line(request, data, text, eol)
         request.is_trusted = is_trusted
         request.has_scheme = False
+        request.has_upgrade = False
 
         at = eol + 2
         while True:
@@ -201,6 +203,8 @@ class HeadParser:
                     types += 1
                 elif meaning == SCHEME:
                     request.has_scheme = True
+                elif meaning == UPGRADE:
+                    request.has_upgrade = True
                 elif meaning == UNDERSCORE and not self._maps_underscore(record[0], is_trusted):
                     dropped += 1
                     continue

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from indrik.errors import IndrikError
 
-
 #: The client may try again after a second (RFC 9110 section 10.2.3).
 _LATER = "\r\nRetry-After: 1"
 

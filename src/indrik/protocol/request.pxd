@@ -12,3 +12,4 @@ cdef class Request:
     cdef public bint expects_continue
     cdef public bint is_trusted
     cdef public bint has_scheme
+    cdef public bint has_upgrade

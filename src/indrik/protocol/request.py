@@ -23,7 +23,7 @@ class Request:
     names, values: the header fields in their order; `names` are `FieldName` records.
     content_length: bytes, 0 without a body, `framing.CHUNKED` for a chunked one.
     is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the
-    scheme.
+    scheme. has_upgrade: there is an Upgrade field.
     """
 
     method: str
@@ -39,6 +39,7 @@ class Request:
     expects_continue: bool
     is_trusted: bool
     has_scheme: bool
+    has_upgrade: bool
 
     @property
     def version(self) -> tuple[int, int]:

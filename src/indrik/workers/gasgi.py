@@ -14,11 +14,17 @@ from indrik.engine.settings import EngineSettings
 from indrik.gateway.asgi import ASGIGateway, HTTPCycle
 from indrik.gateway.lifespan import Lifespan
 from indrik.gateway.scope import ScopeBuilder, ScopeSettings
+from indrik.gateway.task import RequestTask
+from indrik.gateway.websocket import WebSocketSettings
+from indrik.protocol.websocket_extensions import DeflateSettings
 from indrik.scoreboard import Scoreboard
 from indrik.workers.loops import check_loop, new_loop
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
 from indrik.workers.trust import Trust
+
+#: Seconds over which the WebSockets of a worker that leaves are closed, at most.
+_WEBSOCKET_SPREAD = 5.0
 
 
 class ASGIWorker(ServingWorker):
@@ -65,6 +71,12 @@ class ASGIWorker(ServingWorker):
             request_timeout=cfg.request_timeout,
             disconnect_grace=cfg.asgi_disconnect_grace_period,
             on_overdue=self._note_overdue,
+            websocket=WebSocketSettings(
+                max_size=cfg.websocket_max_message_size,
+                ping_interval=cfg.ws_ping_interval,
+                ping_timeout=cfg.ws_ping_timeout,
+                deflate=DeflateSettings() if cfg.ws_per_message_deflate == "yes" else None,
+            ),
         )
         self.engine = Engine(
             EngineSettings.from_config(cfg),
@@ -105,6 +117,8 @@ class ASGIWorker(ServingWorker):
                 self._hosted.wake()
                 await self._wait_for_news(0.05)
         self.stop_listening()
+        left = give_up_at - time.monotonic()
+        self.asgi_gateway.close_websockets(min(_WEBSOCKET_SPREAD, left / 4))
         self._hosted.wake()
         while engine.open_connections and (left := give_up_at - time.monotonic()) > 0:
             await self._wait_for_news(min(left, self.longest_wait))
@@ -150,7 +164,7 @@ class ASGIWorker(ServingWorker):
         )
 
 
-async def _ended(cycle: HTTPCycle) -> None:
+async def _ended(cycle: RequestTask) -> None:
     """Returns when the task of a request has ended, however."""
     with contextlib.suppress(BaseException):
         await cycle

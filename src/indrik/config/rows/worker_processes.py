@@ -221,6 +221,38 @@ ROWS = (
         "= any.",
     ),
     Setting(
+        name="ws_ping_interval",
+        section=SECTION,
+        flags=("--ws-ping-interval",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=20.0,
+        own=True,
+        help="Seconds between two pings to the client of a WebSocket; 0 = none.",
+    ),
+    Setting(
+        name="ws_ping_timeout",
+        section=SECTION,
+        flags=("--ws-ping-timeout",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=20.0,
+        own=True,
+        help="Seconds in which the client of a WebSocket must answer a ping before its connection is closed; "
+        "0 = any time.",
+    ),
+    Setting(
+        name="ws_per_message_deflate",
+        section=SECTION,
+        flags=("--ws-per-message-deflate",),
+        kind=Choice(("yes", "no")),
+        metavar="STRING",
+        default="yes",
+        own=True,
+        help="Whether messages of WebSockets are compressed for clients that offer permessage-deflate "
+        "(RFC 7692).",
+    ),
+    Setting(
         name="http_parser",
         section=SECTION,
         flags=("--http-parser",),

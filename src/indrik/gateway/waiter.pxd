@@ -1,0 +1,13 @@
+cdef class Waiter:
+    cdef object __weakref__
+    cdef object _loop
+    cdef object _callback
+    cdef object _callback_context
+    cdef list _others
+    cdef bint _is_done
+    cdef bint _is_cancelled
+    cdef public bint _asyncio_future_blocking
+    cpdef wake(self)
+    cdef _call_others(self)
+
+cpdef wake_all(list waiters)

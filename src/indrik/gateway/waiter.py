@@ -1,0 +1,137 @@
+"""Waiting for the client without a turn of the event loop in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Generator
+from typing import Any
+
+_current_task = asyncio.current_task
+
+
+class Waiter:
+    """A future without a value. For the loop's thread.
+
+    Whoever waits for it goes on inside of `wake`, where an `asyncio.Future` would have the loop call him
+    later. That is right where `wake` is called by the engine, between two tasks; from inside of a task the
+    loop is asked.
+    """
+
+    _loop: Any
+    _callback: Any
+    _callback_context: Any
+    _others: list[tuple[Callable[..., Any], Any]] | None
+    _is_done: bool
+    _is_cancelled: bool
+    _asyncio_future_blocking: bool
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._callback = None
+        self._callback_context = None
+        self._others = None
+        self._is_done = False
+        self._is_cancelled = False
+        self._asyncio_future_blocking = False
+
+    def wake(self) -> None:
+        """Lets those who wait go on; does nothing the second time."""
+        if self._is_done:
+            return
+        self._is_done = True
+        callback = self._callback
+        if callback is None:
+            return
+        self._callback = None
+        if _current_task(self._loop) is None:
+            self._callback_context.run(callback, self)
+        else:
+            self._loop.call_soon(callback, self, context=self._callback_context)
+        self._call_others()
+
+    def _call_others(self) -> None:
+        others = self._others
+        self._others = None
+        for callback, context in others or ():
+            self._loop.call_soon(callback, self, context=context)
+
+    # --- what a future is to tasks ---
+
+    def get_loop(self) -> Any:
+        """The event loop."""
+        return self._loop
+
+    def done(self) -> bool:
+        """Whether it was woken or cancelled."""
+        return self._is_done
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._is_cancelled
+
+    def result(self) -> None:
+        """None; raises `CancelledError` or `InvalidStateError`."""
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+        if not self._is_done:
+            raise asyncio.InvalidStateError("nothing has happened yet")
+
+    def exception(self) -> None:
+        """As `result`."""
+        self.result()
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ends the wait; False if it has ended."""
+        if self._is_done:
+            return False
+        self._is_done = self._is_cancelled = True
+        if self._callback is not None:
+            self._loop.call_soon(self._callback, self, context=self._callback_context)
+            self._callback = None
+        self._call_others()
+        return True
+
+    def add_done_callback(self, callback: Callable[[Any], Any], *, context: Any = None) -> None:
+        """Has `callback` called when it is done, in `context`."""
+        if context is None:
+            context = contextvars.copy_context()
+        if self._is_done:
+            self._loop.call_soon(callback, self, context=context)
+        elif self._callback is None:
+            self._callback = callback
+            self._callback_context = context
+        else:
+            if self._others is None:
+                self._others = []
+            self._others.append((callback, context))
+
+    def remove_done_callback(self, callback: Callable[[Any], Any]) -> int:
+        """Takes `callback` back; how often it was there."""
+        removed = 0
+        if self._callback is not None and self._callback == callback:
+            self._callback = None
+            removed = 1
+        others = self._others or []
+        self._others = [entry for entry in others if entry[0] != callback]
+        removed += len(others) - len(self._others)
+        if self._callback is None and self._others:
+            self._callback, self._callback_context = self._others.pop(0)
+        return removed
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self._is_done:
+            self._asyncio_future_blocking = True
+            yield self
+        return self.result()
+
+    __iter__ = __await__
+
+
+def wake_all(waiters: list) -> None:
+    """Wakes each of `waiters`, which nobody else may add to meanwhile."""
+    waiter: Waiter
+    for waiter in waiters:
+        waiter.wake()
+
+
