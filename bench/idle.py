@@ -15,7 +15,7 @@ from bench.cases import CASES
 from bench.process import Running, serve
 from bench.proctree import memory
 from bench.progress import Progress
-from bench.servers import Server
+from bench.serverrow import Server
 from bench.summary import summarize
 
 NEWCOMERS = 100
@@ -24,7 +24,7 @@ SPARE_FILES = 200
 
 # A server that looks at every connection whenever one of them stirs gets slower with each; its row then shows
 # fewer.
-SETTLE_TIMEOUT = 60.0
+SETTLE_TIMEOUT = 20.0
 
 
 def is_open(connection: socket.socket) -> bool:
