@@ -42,7 +42,8 @@ COUNTS = {
     "rounds": (3, 2, "turns of each server at each case"),
     "seconds": (2, 1, "length of each measured window"),
     "connections": (64, 64, "connections of the load generator"),
-    "starts": (5, 2, "starts of each server"),
+    "turns": (2, 1, "turns of each server at requests that wait (naps, mix)"),
+    "starts": (4, 2, "starts of each server"),
     "idle": (10_000, 1_000, "idle connections"),
     "dozing": (10_000, 1_000, "requests that sleep at once"),
     "heads": (500, 500, "hostile connections that send half a request head"),
@@ -173,7 +174,7 @@ def measure_naps(options: argparse.Namespace) -> Samples:
         environment.places(),
         options.server_cpu,
         options.load_cpu,
-        options.rounds,
+        options.turns,
         options.seconds,
     )
 
@@ -181,7 +182,7 @@ def measure_naps(options: argparse.Namespace) -> Samples:
 def measure_mix(options: argparse.Namespace) -> Samples:
     # A second of it holds 228 quick requests, so that a percentile of one window needs a few.
     seconds = 2.0 * options.seconds
-    return mix.measure(able(options), environment.places(), options.server_cpu, options.rounds, seconds)
+    return mix.measure(able(options), environment.places(), options.server_cpu, options.turns, seconds)
 
 
 def measure_doze(options: argparse.Namespace) -> Samples:
@@ -203,7 +204,7 @@ def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
             return {
                 "connections": naps.CONNECTIONS,
                 "threads": naps.POOL,
-                "rounds": options.rounds,
+                "rounds": options.turns,
                 "seconds": options.seconds,
                 "milliseconds": NAP * 1000,
             }
@@ -213,7 +214,7 @@ def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
                 "slow": mix.SLOW_IN_PROGRESS,
                 "pace": round(mix.QUICK_PACE),
                 "connections": mix.QUICK_CONNECTIONS,
-                "rounds": options.rounds,
+                "rounds": options.turns,
                 "seconds": 2.0 * options.seconds,
             }
         case "doze":
@@ -309,7 +310,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             environment.say(
                 f"{here.text}; servers on CPU {options.server_cpu}, load on CPU {options.load_cpu}"
             )
-        for what in wanted:
+        for place, what in enumerate(wanted, 1):
+            environment.say(f"{what}, {place} of {len(wanted)}")
             run = measure(what, options, here, versions)
             if what == "compare":
                 print("\n".join(compare_report.summary_lines(run)), flush=True)

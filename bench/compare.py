@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import exchange, websocket, wrk
+from bench import environment, exchange, websocket, wrk
 from bench.cases import Case
 from bench.load import Load
 from bench.process import Running, serve
@@ -152,6 +152,7 @@ def compare(plan: Plan) -> list[dict[str, Any]]:
     samples = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
+        environment.say("checking every server's answer to every case")
         preflight(plan, folder)
         for number in range(1, plan.rounds + 1):
             for case, server in turns:

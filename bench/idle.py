@@ -113,7 +113,7 @@ def crowd(server: Server, places: Mapping[str, str], cpu: int, count: int) -> di
 def measure(
     servers: Sequence[Server], places: Mapping[str, str], cpu: int, count: int
 ) -> list[dict[str, Any]]:
-    """Every server that can keep a connection, one after the other."""
+    """Every server that can keep many connections, one after the other."""
     able = [server for server in servers if server.crowd is not None]
     environment.allow_files(count + SPARE_FILES)
     progress = Progress(len(able), 5.0)

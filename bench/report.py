@@ -30,7 +30,7 @@ each* is the growth of the server's resident memory; what the kernel holds for a
 every server alike. *Newcomer* is the median, *worst* the longest time from connecting to the whole answer
 beside the idle ones, *alone* the median without them. *Still answer* says how many of a sample answered
 again. A server that needs more than twenty seconds to take them all shows those it took. gunicorn's sync
-worker keeps no connection, and uwsgi one for each thread.
+worker keeps no connection, uwsgi one for each thread and cheroot ten in all, so that they have no row.
 """
 
 HOSTILE_TEXT = """\

@@ -26,7 +26,7 @@ class Server:
     environments, {packages} where the second keeps its packages, {root} is the repository, {app} MODULE:VAR,
     {threads} their number, and {crowd} what `crowd` says if many connections are to be held for longer than
     it takes to count them, else nothing. {body} and {answer} are for the floor: the bytes of a request's body
-    and the file that holds the answer. A `crowd` of None says that the server cannot keep a connection.
+    and the file that holds the answer. A `crowd` of None says that the server cannot keep many connections.
     `reports_build` is a word that the command's --version must say.
     """
 
