@@ -121,7 +121,7 @@ def compile_programs(folder: Path) -> None:
     for source in sorted(NATIVE.glob("*.c")):
         program = folder / source.stem
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program), str(source)])
+            run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)])
 
 
 def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> dict[str, str]:
@@ -131,7 +131,8 @@ def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> dict[s
     """
     refused = {}
     for server in servers:
-        argv = server.argv({**where, "host": HOST, "port": "0", "app": target(server, "hello")})
+        # With the options for a crowd, so that one that is not known is found now and not in half an hour.
+        argv = server.argv({**where, "host": HOST, "port": "0", "app": target(server, "hello")}, crowded=True)
         if not Path(argv[0]).exists():
             raise Missing(
                 f"{server.name}: {os.path.relpath(argv[0], ROOT)} is missing; `make build` makes it"

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def refusing(folder: Path, says: str) -> dict[str, str]:
 @pytest.mark.parametrize("says", ["x: not supported yet: later", "error: unrecognized arguments: --fast"])
 def test_a_row_that_the_build_has_not_learnt_is_told_apart(says: str, tmp_path: Path) -> None:
     assert environment.check_servers([compiled], refusing(tmp_path, says)) == {"ours": says}
+
+
+def test_an_option_for_crowds_only_is_asked_for_too(tmp_path: Path) -> None:
+    where = place(tmp_path, "")
+    script = (
+        "case $* in *--version*) echo compiled;; *--vast*) echo unrecognized arguments: --vast; exit 2; esac"
+    )
+    (tmp_path / "server").write_text(f"#!/bin/sh\n{script}\n")
+    vast = replace(compiled, crowd="--vast")
+    assert environment.check_servers([vast], where) == {"ours": "unrecognized arguments: --vast"}
+    assert environment.check_servers([replace(compiled, crowd="")], where) == {}
 
 
 def test_a_row_that_the_build_runs_is_not_refused(tmp_path: Path) -> None:
