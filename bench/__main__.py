@@ -7,32 +7,32 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench import cases as case_table
-from bench import compare, cpus, environment, hostile, idle, machine, report, results, startup
+from bench import compare_report, cpus, environment, machine, report
 from bench import servers as server_table
 from bench.exchange import WrongAnswer
+from bench.load import LoadFailed
+from bench.measurements import CONCURRENCY, MEASUREMENTS, expand, measure
 from bench.process import StartFailed
-from bench.wrk import WrkFailed
 
 PUBLISHED = environment.ROOT / "docs" / "benchmarks"
 SCRATCH = environment.ROOT / "bench" / "out"
 
 # Name of an option that counts something: its default, its default with --quick, and what it counts.
 COUNTS = {
-    "rounds": (5, 2, "turns of each server at each case"),
-    "seconds": (5, 1, "length of each measured window"),
+    "rounds": (3, 2, "turns of each server at each case"),
+    "seconds": (2, 1, "length of each measured window"),
     "connections": (64, 64, "connections of the load generator"),
-    "starts": (10, 3, "starts of each server"),
+    "turns": (2, 1, "turns of each server at requests that wait (naps, mix)"),
+    "starts": (4, 2, "starts of each server"),
     "idle": (10_000, 1_000, "idle connections"),
+    "dozing": (10_000, 1_000, "requests that sleep at once"),
     "heads": (500, 500, "hostile connections that send half a request head"),
     "readers": (50, 50, "hostile connections that read nothing of a 10 MB answer"),
 }
-
-Samples = list[dict[str, Any]]
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -45,13 +45,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "what",
         nargs="?",
         default="all",
-        choices=["all", *MEASUREMENTS, "report"],
+        choices=["all", CONCURRENCY, *MEASUREMENTS, "report"],
         help="what to measure; `report` measures nothing, it makes page and plots again (default: all)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="short windows: to see that it works, not to quote"
     )
-    parser.add_argument("--only", metavar="SERVERS", help="names separated by commas (--list shows them)")
+    parser.add_argument(
+        "--only",
+        metavar="NAMES",
+        help="a part: servers (--list shows them), wsgi, asgi, or measurements, separated by commas",
+    )
     parser.add_argument("--cases", metavar="CASES", help="names separated by commas (--list shows them)")
     for name, (usual, _, meaning) in COUNTS.items():
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} ({usual:,})")
@@ -74,86 +78,25 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             setattr(options, name, quick if options.quick else usual)
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
+    chosen, names = split(options.only)
+    options.measurements = chosen or expand(options.what)
     try:
-        options.servers = server_table.select(options.only)
+        options.servers = server_table.select(names)
         options.chosen_cases = case_table.select(options.cases)
     except ValueError as error:
         parser.error(str(error))
+    options.refused = {}
     if options.out is None:
         options.out = SCRATCH if options.quick or options.only or options.cases else PUBLISHED
     return options
 
 
-def measure_compare(options: argparse.Namespace) -> Samples:
-    plan = compare.Plan(
-        servers=options.servers,
-        cases=options.chosen_cases,
-        places=environment.places(),
-        server_cpu=options.server_cpu,
-        load_cpu=options.load_cpu,
-        rounds=options.rounds,
-        seconds=options.seconds,
-        connections=options.connections,
-    )
-    return compare.compare(plan)
-
-
-def measure_idle(options: argparse.Namespace) -> Samples:
-    return idle.measure(options.servers, environment.places(), options.server_cpu, options.idle)
-
-
-def measure_hostile(options: argparse.Namespace) -> Samples:
-    return hostile.measure(
-        options.servers, environment.places(), options.server_cpu, options.heads, options.readers
-    )
-
-
-def measure_startup(options: argparse.Namespace) -> Samples:
-    return startup.measure(options.servers, environment.places(), options.server_cpu, options.starts)
-
-
-def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
-    """What was set for every server alike, under the names that the page uses."""
-    match what:
-        case "compare":
-            return {
-                "wrk": environment.wrk_version(),
-                "connections": options.connections,
-                "rounds": options.rounds,
-                "seconds": options.seconds,
-                "cases": [case.name for case in options.chosen_cases],
-            }
-        case "idle":
-            return {"connections": options.idle}
-        case "hostile":
-            return {"heads": options.heads, "readers": options.readers}
-        case _:
-            return {"rounds": options.starts}
-
-
-MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Samples]] = {
-    "compare": measure_compare,
-    "idle": measure_idle,
-    "hostile": measure_hostile,
-    "startup": measure_startup,
-}
-
-
-def measure(
-    what: str, options: argparse.Namespace, here: machine.Machine, versions: dict[str, str]
-) -> results.Run:
-    """Take one measurement and keep its raw numbers."""
-    crowded = what in ("idle", "hostile")
-    run = results.Run(
-        measurement=what,
-        date=results.today(),
-        machine=here,
-        conditions=conditions(what, options),
-        servers=[results.row(server, versions[server.name], crowded) for server in options.servers],
-        samples=MEASUREMENTS[what](options),
-    )
-    environment.say(f"raw numbers: {results.save(run, options.out)}")
-    return run
+def split(only: str | None) -> tuple[list[str], list[str] | None]:
+    """The measurements, and the other names, of --only; None for no names, which means all of them."""
+    words = [word.strip() for word in (only or "").split(",") if word.strip()]
+    measurements = [word for word in words if word == CONCURRENCY or word in MEASUREMENTS]
+    names = [word for word in words if word not in measurements]
+    return [name for word in measurements for name in expand(word)], names or None
 
 
 def choose_cpus(options: argparse.Namespace) -> None:
@@ -168,7 +111,7 @@ def choose_cpus(options: argparse.Namespace) -> None:
 
 def show_tables() -> None:
     for server in server_table.SERVERS:
-        print(f"{server.name:20s} {server.interface}  {server.settings}")
+        print(f"{server.name:20s} {server.interface:5s} {server.kind:10s} {server.settings}")
     print()
     for case in case_table.CASES:
         print(f"{case.name:20s} {case.title}")
@@ -182,25 +125,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list:
         show_tables()
         return 0
-    wanted = (
-        [] if options.what == "report" else list(MEASUREMENTS) if options.what == "all" else [options.what]
-    )
+    wanted = options.measurements
     try:
         if wanted:
             here = machine.describe()
             choose_cpus(options)
             environment.prepare()
-            environment.check_servers(options.servers, environment.places())
+            options.refused = environment.check_servers(options.servers, environment.places())
+            for name, reason in options.refused.items():
+                environment.say(f"{name} is left out: {reason}")
             versions = environment.versions(options.servers)
             environment.say(
                 f"{here.text}; servers on CPU {options.server_cpu}, load on CPU {options.load_cpu}"
             )
-        for what in wanted:
-            for line in report.summary_lines(measure(what, options, here, versions)):
-                print(line, flush=True)
+        for place, what in enumerate(wanted, 1):
+            environment.say(f"{what}, {place} of {len(wanted)}")
+            run = measure(what, options, here, versions)
+            if what == "compare":
+                print("\n".join(compare_report.summary_lines(run)), flush=True)
         for path in report.write(options.out):
             environment.say(f"written: {path}")
-    except (cpus.TooFewCpus, environment.Missing, StartFailed, WrongAnswer, WrkFailed) as error:
+    except (cpus.TooFewCpus, environment.Missing, StartFailed, WrongAnswer, LoadFailed) as error:
         environment.say(str(error))
         return 1
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ is left is the server.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,6 +12,12 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., object]
 
 GREETING = b"Hello, world!"
+LARGE = b"0123456789" * 10_000
+# Seconds that the sleeping applications sleep.
+NAP = 0.010
+SLOW = 1.0
+DOZE = 120.0
+
 BIG = b"0123456789abcdef" * (10 * 1024 * 1024 // 16)
 
 
@@ -33,3 +40,38 @@ def site(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return hello(environ, start_response)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(BIG)))])
     return [BIG]
+
+
+def nap(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Thirteen bytes after a wait of NAP seconds, as a view waits for its database."""
+    time.sleep(NAP)
+    return hello(environ, start_response)
+
+
+def mixed(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """A second's wait at /slow, none everywhere else."""
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(SLOW)
+    return hello(environ, start_response)
+
+
+class Dormitory:
+    """Long sleep at /doze; everywhere else the number of requests that sleep."""
+
+    def __init__(self) -> None:
+        self.asleep = 0
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/doze":
+            body = b"%d" % self.asleep
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+            return [body]
+        self.asleep += 1
+        try:
+            time.sleep(DOZE)
+        finally:
+            self.asleep -= 1
+        return hello(environ, start_response)
+
+
+dormitory = Dormitory()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import apps
 
@@ -25,8 +25,11 @@ BROWSER_HEADERS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Case:
-    """One request, sent over and over. `app` is a name in the applications' module, `answer` the body that is
-    right.
+    """One request, sent over and over.
+
+    `app` is a name in the interface's module of applications, or MODULE:VAR; `answer` the body that is right.
+    `has_floor` says that the answer is one that the floor can give too. With `message` the request upgrades
+    to a WebSocket and the message is what is sent over and over, and echoed.
     """
 
     name: str
@@ -36,6 +39,9 @@ class Case:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    interface: str = "wsgi"
+    has_floor: bool = True
+    message: bytes = b""
 
     def request(self, host: str) -> bytes:
         """The request as bytes for the wire (RFC 9112 section 3)."""
@@ -46,7 +52,7 @@ class Case:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
 
 
-CASES: tuple[Case, ...] = (
+WSGI_CASES: tuple[Case, ...] = (
     Case("hello", "13-byte answer, one request header", "hello", apps.GREETING),
     Case(
         "browser",
@@ -65,6 +71,30 @@ CASES: tuple[Case, ...] = (
         body=b"x" * 10_000,
     ),
 )
+
+ASGI_CASES: tuple[Case, ...] = (
+    *(replace(case, name=f"asgi-{case.name}", interface="asgi") for case in WSGI_CASES),
+    Case("asgi-100k", "100 kB answer, one request header", "large", apps.LARGE, interface="asgi"),
+    Case(
+        "asgi-fastapi",
+        "FastAPI's first page",
+        "bench.fastapi_app:app",
+        b'{"message":"Hello World"}',
+        interface="asgi",
+        has_floor=False,
+    ),
+    Case(
+        "asgi-websocket",
+        "WebSocket echo of a 100-byte text message",
+        "echo",
+        b"",
+        interface="asgi",
+        has_floor=False,
+        message=(b"abcdefghijklmnopqrstuvwxyz" * 4)[:100],
+    ),
+)
+
+CASES: tuple[Case, ...] = WSGI_CASES + ASGI_CASES
 
 
 def select(names: str | None) -> list[Case]:

@@ -8,17 +8,19 @@ one process do.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import exchange, wrk
+from bench import environment, exchange, websocket, wrk
 from bench.cases import Case
+from bench.load import Load
 from bench.process import Running, serve
 from bench.proctree import CpuTime, cpu_time
 from bench.progress import Progress
-from bench.servers import Server
+from bench.serverrow import ANY, Server
 
 WARM_UP_SECONDS = 1
 START_SECONDS = (
@@ -41,6 +43,12 @@ class Plan:
     rounds: int
     seconds: int
     connections: int
+    threads: int | None = None
+    crowded: bool = False
+
+    def turns(self) -> list[tuple[Case, Server]]:
+        """Who takes a turn at what, in a round."""
+        return [(case, server) for case in self.cases for server in self.servers if server.takes(case)]
 
 
 def check(running: Running, case: Case) -> exchange.Answer:
@@ -49,6 +57,8 @@ def check(running: Running, case: Case) -> exchange.Answer:
     """
     request = case.request(f"{exchange.HOST}:{running.port}")
     try:
+        if case.message:
+            return websocket.check(running.port, case.message)
         with exchange.connect(running.port) as connection:
             answer = exchange.expect(exchange.ask(connection, request), case.answer)
             if answer.keeps_alive:
@@ -60,7 +70,7 @@ def check(running: Running, case: Case) -> exchange.Answer:
 
 
 def sample(
-    server: Server, case: Case, number: int, answer: exchange.Answer, load: wrk.Load, used: CpuTime
+    server: Server, case: Case, number: int, answer: exchange.Answer, load: Load, used: CpuTime
 ) -> dict[str, Any]:
     """One window as a flat record. `us` fields are CPU microseconds a request; `busy` is the share of its CPU
     that the server used.
@@ -85,41 +95,73 @@ def sample(
     }
 
 
+def floor_places(case: Case, folder: Path) -> dict[str, str]:
+    """What the floor is told about a case: the size of a request's body, and a file with the whole answer."""
+    path = folder / f"{case.name}.answer"
+    head = b"HTTP/1.1 200 OK\r\nServer: floor\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    path.write_bytes(head % len(case.answer) + case.answer)
+    return {"body": str(len(case.body)), "answer": str(path)}
+
+
+@contextmanager
+def serving(plan: Plan, server: Server, case: Case, folder: Path) -> Iterator[Running]:
+    """The server with the case's application, under the plan's settings."""
+    places = {**plan.places, **floor_places(case, folder)}
+    with serve(server, case.app, places, plan.server_cpu, plan.crowded, plan.threads) as running:
+        yield running
+
+
+def drive(plan: Plan, case: Case, running: Running, seconds: int, folder: Path) -> Load:
+    """Load of the case's kind for so long."""
+    if case.message:
+        program = f"{plan.places['peers']}/wsload"
+        return websocket.run(program, running.port, seconds, plan.connections, plan.load_cpu, case.message)
+    return wrk.run(case, running.port, seconds, plan.connections, plan.load_cpu, folder)
+
+
 def take_turn(plan: Plan, server: Server, case: Case, number: int, folder: Path) -> dict[str, Any]:
     """One server's turn at one case."""
-    with serve(server, case.app, plan.places, plan.server_cpu) as running:
+    with serving(plan, server, case, folder) as running:
         answer = check(running, case)
-        wrk.run(case, running.port, WARM_UP_SECONDS, plan.connections, plan.load_cpu, folder)
+        drive(plan, case, running, WARM_UP_SECONDS, folder)
         before = cpu_time(running.pid)
-        load = wrk.run(case, running.port, plan.seconds, plan.connections, plan.load_cpu, folder)
+        load = drive(plan, case, running, plan.seconds, folder)
         used = cpu_time(running.pid) - before
     return sample(server, case, number, answer, load, used)
 
 
-def preflight(plan: Plan) -> None:
-    """Start every server and check its answer to every case, so that nothing is wrong an hour into a run."""
-    for server in plan.servers:
-        for case in plan.cases:
-            with serve(server, case.app, plan.places, plan.server_cpu) as running:
+def preflight(plan: Plan, folder: Path) -> None:
+    """Check every server's answer to every case, so that nothing is wrong an hour into a run. A server is
+    started once for each application; the floor, which calls none, for each case.
+    """
+    starts: dict[tuple[str, str], list[tuple[Case, Server]]] = {}
+    for case, server in plan.turns():
+        key = (server.name, case.name if server.interface == ANY else case.app)
+        starts.setdefault(key, []).append((case, server))
+    for turns in starts.values():
+        first, server = turns[0]
+        with serving(plan, server, first, folder) as running:
+            for case, _ in turns:
                 check(running, case)
 
 
 def compare(plan: Plan) -> list[dict[str, Any]]:
-    """Every sample of the run. WrongAnswer, StartFailed or WrkFailed end it."""
-    preflight(plan)
-    steps = plan.rounds * len(plan.cases) * len(plan.servers)
-    progress = Progress(steps, plan.seconds + WARM_UP_SECONDS + START_SECONDS)
+    """Every sample of the run. WrongAnswer, StartFailed or LoadFailed end it."""
+    turns = plan.turns()
+    progress = Progress(plan.rounds * len(turns), plan.seconds + WARM_UP_SECONDS + START_SECONDS)
     samples = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        environment.say("checking every server's answer to every case")
+        preflight(plan, folder)
         for number in range(1, plan.rounds + 1):
-            for case in plan.cases:
-                for server in plan.servers:
-                    progress.begin(f"round {number}, {case.name}, {server.name}")
-                    one = take_turn(plan, server, case, number, Path(folder))
-                    samples.append(one)
-                    failed = f", {one['failures']} FAILED" if one["failures"] else ""
-                    progress.finish(
-                        f"round {number}  {case.name:8s} {server.name:20s} {one['us']:8.2f} us CPU a request"
-                        f" {one['rate']:9,.0f}/s{failed}"
-                    )
+            for case, server in turns:
+                progress.begin(f"round {number}, {case.name}, {server.name}")
+                one = take_turn(plan, server, case, number, folder)
+                samples.append(one)
+                failed = f", {one['failures']} FAILED" if one["failures"] else ""
+                progress.finish(
+                    f"round {number}  {case.name:14s} {server.name:20s} {one['us']:8.2f} us CPU a request"
+                    f" {one['rate']:9,.0f}/s{failed}"
+                )
     return samples

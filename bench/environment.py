@@ -16,16 +16,23 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bench.servers import Server
+from bench.exchange import HOST
+from bench.serverrow import Server
+from bench.servers import target
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-bench"
 INDRIK = ROOT / ".venv"
+NATIVE = Path(__file__).with_name("native")
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 # What answers "is it there?" and the Debian package that brings it. bjoern is compiled against libev's
 # header.
-PACKAGES: dict[str, str] = {"wrk": "wrk", "/usr/include/ev.h": "libev-dev"}
+PACKAGES: dict[str, str] = {"wrk": "wrk", "/usr/include/ev.h": "libev-dev", "gcc": "gcc"}
+
+
+# What a build says of a setting, or an option, that only a later one has.
+NOT_YET = ("not supported yet", "unrecognized arguments")
 
 
 class Missing(Exception):
@@ -34,13 +41,24 @@ class Missing(Exception):
 
 def places() -> dict[str, str]:
     """Where the servers' commands find their programs."""
-    return {"root": str(ROOT), "peers": str(PEERS / "bin"), "indrik": str(INDRIK / "bin")}
+    return {
+        "root": str(ROOT),
+        "peers": str(PEERS / "bin"),
+        "packages": packages(PEERS),
+        "indrik": str(INDRIK / "bin"),
+    }
+
+
+def packages(venv: Path) -> str:
+    """Where a virtual environment of this Python keeps its packages."""
+    return str(venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages")
 
 
 def prepare() -> None:
     """Everything but indrik itself. Missing if that fails."""
     prepare_system()
     prepare_peers()
+    compile_programs(PEERS / "bin")
 
 
 def prepare_system() -> None:
@@ -98,17 +116,33 @@ def prepare_peers() -> None:
     mark.write_text(wanted, encoding="utf-8")
 
 
-def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> None:
-    """Missing unless each row's program is there, and indrik's rows are the builds that they claim to be."""
+def compile_programs(folder: Path) -> None:
+    """The floor and the WebSocket load, each from its one C file, where they are older than it or missing."""
+    for source in sorted(NATIVE.glob("*.c")):
+        program = folder / source.stem
+        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+            run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)])
+
+
+def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> dict[str, str]:
+    """Name -> what it says, of the rows that this build of indrik refuses to run because it has not learnt
+    them yet. Missing unless each row's program is there, and indrik's rows are the builds that they claim to
+    be.
+    """
+    refused = {}
     for server in servers:
-        argv = server.argv({**where, "host": "", "port": "0", "app": ""})
+        # With the options for a crowd, so that one that is not known is found now and not in half an hour.
+        argv = server.argv({**where, "host": HOST, "port": "0", "app": target(server, "hello")}, crowded=True)
         if not Path(argv[0]).exists():
             raise Missing(
                 f"{server.name}: {os.path.relpath(argv[0], ROOT)} is missing; `make build` makes it"
             )
         if server.reports_build:
             check_python(server, Path(argv[0]).with_name("python"))
-            check_build(server, argv[: argv.index("--bind")], where)
+            check_build(server, argv, where)
+            if reason := refusal(server, argv, where):
+                refused[server.name] = reason
+    return refused
 
 
 def check_python(server: Server, python: Path) -> None:
@@ -121,10 +155,37 @@ def check_python(server: Server, python: Path) -> None:
         )
 
 
-def check_build(server: Server, command: list[str], where: Mapping[str, str]) -> None:
+def program(server: Server, argv: Sequence[str]) -> list[str]:
+    """The words of a row's command that start the program, before its first option."""
+    options = [place for place, word in enumerate(argv) if word.startswith("-") and word != "-m"]
+    return list(argv[: options[0]])
+
+
+def variables(server: Server, where: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a row's command when nothing is measured."""
+    return {**os.environ, "PYTHONPATH": where["root"], **server.environment(where)}
+
+
+def refusal(server: Server, argv: Sequence[str], where: Mapping[str, str]) -> str:
+    """Why this build of indrik does not run the row, in its own words; nothing if it does.
+
+    Missing if it does not for another reason than that it is too young: that is for a person to look at.
+    """
+    command = [*argv, "--check-config"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=variables(server, where), cwd=ROOT, check=False
+    )
+    if done.returncode == 0:
+        return ""
+    said = (done.stdout + done.stderr).strip()
+    if not any(mark in said for mark in NOT_YET):
+        raise Missing(f"{server.name}: {' '.join(command)} failed:\n{said[-1500:]}")
+    return said.splitlines()[-1]
+
+
+def check_build(server: Server, argv: Sequence[str], where: Mapping[str, str]) -> None:
     """Missing unless the command says that it is the row's build."""
-    env = {**os.environ, "PYTHONPATH": where["root"], **server.environment(where)}
-    text = run([*command, "--version"], env=env).strip()
+    text = run([*program(server, argv), "--version"], env=variables(server, where)).strip()
     if server.reports_build not in re.findall("[a-z]+", text):
         raise Missing(
             f"{server.name}: --version should say {server.reports_build!r}, but says {text[-300:]!r}"
@@ -146,7 +207,7 @@ def versions(servers: Sequence[Server]) -> dict[str, str]:
                 [sys.executable, "-c", "import indrik; print(indrik.__version__)"], env
             ).strip()
         else:
-            found[server.name] = peers[server.package]
+            found[server.name] = peers[server.package] if server.package else ""
     return found
 
 

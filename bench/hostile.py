@@ -16,7 +16,7 @@ from bench.apps import BIG, GREETING
 from bench.process import Running, serve
 from bench.proctree import memory
 from bench.progress import Progress
-from bench.servers import Server
+from bench.serverrow import Server
 from bench.summary import percentile
 
 APP = "site"

@@ -15,7 +15,7 @@ from bench.cases import CASES
 from bench.process import Running, serve
 from bench.proctree import memory
 from bench.progress import Progress
-from bench.servers import Server
+from bench.serverrow import Server
 from bench.summary import summarize
 
 NEWCOMERS = 100
@@ -24,7 +24,7 @@ SPARE_FILES = 200
 
 # A server that looks at every connection whenever one of them stirs gets slower with each; its row then shows
 # fewer.
-SETTLE_TIMEOUT = 60.0
+SETTLE_TIMEOUT = 20.0
 
 
 def is_open(connection: socket.socket) -> bool:
@@ -113,7 +113,7 @@ def crowd(server: Server, places: Mapping[str, str], cpu: int, count: int) -> di
 def measure(
     servers: Sequence[Server], places: Mapping[str, str], cpu: int, count: int
 ) -> list[dict[str, Any]]:
-    """Every server that can keep a connection, one after the other."""
+    """Every server that can keep many connections, one after the other."""
     able = [server for server in servers if server.crowd is not None]
     environment.allow_files(count + SPARE_FILES)
     progress = Progress(len(able), 5.0)

@@ -46,11 +46,14 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of a panel; `ours` is drawn in the stronger colour."""
+    """One row of a panel; `ours` is drawn in the stronger colour, and what does not count has no say in where
+    bars are cut.
+    """
 
     name: str
     value: Summary
     ours: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def panel_height(panel: Panel) -> int:
 def panel_scale(panel: Panel) -> float:
     """The value at the right end of the panel."""
     values = [bar.value.median for bar in panel.bars]
-    return min(max(values), min(values) * LONGEST) or 1.0
+    counting = [bar.value.median for bar in panel.bars if bar.counts] or values
+    return min(max(values), min(counting) * LONGEST) or 1.0
 
 
 def draw_bar(bar: Bar, y: int, scale: float, digits: int) -> list[str]:

@@ -8,14 +8,15 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from bench.exchange import HOST, WrongAnswer
-from bench.servers import APPLICATIONS, Server
+from bench.serverrow import Server
+from bench.servers import target
 
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
@@ -48,17 +49,23 @@ def free_port() -> int:
 
 @contextmanager
 def serve(
-    server: Server, app: str, places: Mapping[str, str], cpu: int, crowded: bool = False
+    server: Server,
+    app: str,
+    places: Mapping[str, str],
+    cpu: int,
+    crowded: bool = False,
+    threads: int | None = None,
+    killed: bool = False,
 ) -> Iterator[Running]:
     """Run a server with the application `app` until the block ends. It accepts connections when the block
-    begins.
+    begins. `killed` says that the server is not asked to end, because it would wait for its requests.
 
     It runs in an empty folder, so that no server finds a configuration file. StartFailed if it ends or does
     not listen in time; a WrongAnswer that leaves the block gets the end of the server's log.
     """
     port = free_port()
-    here = {**places, "host": HOST, "port": str(port), "app": f"{APPLICATIONS[server.interface]}:{app}"}
-    argv = ["taskset", "-c", str(cpu), *server.argv(here, crowded)]
+    here = {**places, "host": HOST, "port": str(port), "app": target(server, app)}
+    argv = ["taskset", "-c", str(cpu), *server.argv(here, crowded, threads)]
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
     env |= {"PYTHONPATH": places["root"], **server.environment(here)}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, open(Path(folder, "log"), "w+b") as log:
@@ -80,7 +87,7 @@ def serve(
             except WrongAnswer as error:
                 raise WrongAnswer(f"{server.name}: {error}\nIts log ends:\n{tail(log)}") from error
         finally:
-            stop(process)
+            stop(process, (signal.SIGKILL,) if killed else (signal.SIGTERM, signal.SIGKILL))
 
 
 def tail(log: BinaryIO) -> str:
@@ -101,9 +108,9 @@ def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server's whole session: politely, and past STOP_TIMEOUT not."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+def stop(process: subprocess.Popen[bytes], signals: Sequence[signal.Signals]) -> None:
+    """End the server's whole session by the first signal, or by the next when STOP_TIMEOUT has passed."""
+    for number in signals:
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.cases import CASES
-from bench.plot import Bar, Panel, draw
+from bench.compare_report import compare_section, plots
+from bench.concurrency_report import doze_section, mix_section, naps_section
 from bench.results import Run, load
-from bench.servers import INDRIK, UNCOMPILED
-from bench.summary import Summary, summarize
+from bench.summary import summarize
+from bench.tables import label, number, refused_rows, table
 
-OURS = (INDRIK, UNCOMPILED)
 PAGE = "README.md"
-PLOT = "cpu-a-request.svg"
-TITLES = {case.name: case.title for case in CASES}
 
 HEAD = """\
 <!-- Made by `make bench` from the JSON files in this folder: do not edit. -->
@@ -26,16 +22,6 @@ CPU and the load generator on another. How to make these numbers yourself, and w
 [bench/README.md](../../bench/README.md).
 """
 
-COMPARE_TEXT = """\
-## CPU a request
-
-Taken on {date}: {machine}; {wrk}, {connections} connections, {rounds} rounds of {seconds} s for each row.
-CPU is user and system time of all processes and threads of a server, divided by the requests that wrk
-counted; figures are medians, in brackets the least and the greatest. *Busy* is the share of its CPU that
-the server used: below 0.98 or so the load generator was the slower of the two, and the rate is not the
-server's best.
-"""
-
 IDLE_TEXT = """\
 ## Idle connections
 
@@ -43,8 +29,8 @@ IDLE_TEXT = """\
 each* is the growth of the server's resident memory; what the kernel holds for a socket comes on top, for
 every server alike. *Newcomer* is the median, *worst* the longest time from connecting to the whole answer
 beside the idle ones, *alone* the median without them. *Still answer* says how many of a sample answered
-again. A server that needs more than a minute to take them all shows those it took. gunicorn's sync worker
-keeps no connection.
+again. A server that needs more than twenty seconds to take them all shows those it took. gunicorn's sync
+worker keeps no connection, uwsgi one for each thread and cheroot ten in all, so that they have no row.
 """
 
 HOSTILE_TEXT = """\
@@ -65,82 +51,6 @@ processes of the server, a page that two of them share counted once.
 """
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is numbers."""
-    lines = ["| " + " | ".join(headings) + " |", "| --- |" + " ---: |" * (len(headings) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def label(name: str) -> str:
-    """A server's name in a table; indrik's in bold."""
-    return f"**{name}**" if name == INDRIK else name
-
-
-def number(value: float | None, digits: int = 0, unit: str = "") -> str:
-    """A figure, or a dash where there is none."""
-    return "–" if value is None else f"{value:,.{digits}f}{unit}"  # noqa: RUF001
-
-
-def cost(run: Run, case: str) -> list[tuple[str, Summary]]:
-    """CPU microseconds a request of each server in a case, the cheapest first."""
-    costs = [(row.name, run.of(row.name, case=case)) for row in run.servers]
-    return sorted(
-        ((name, summarize(sample["us"] for sample in samples)) for name, samples in costs if samples),
-        key=lambda pair: pair[1].median,
-    )
-
-
-def verdict(costs: Sequence[tuple[str, Summary]]) -> list[str]:
-    """One line, indrik beside the cheapest of the others; none if one of the two was not measured."""
-    ours = dict(costs).get(INDRIK)
-    others = [pair for pair in costs if pair[0] not in OURS]
-    if ours is None or not others:
-        return []
-    name, best = others[0]
-    return [f"indrik uses {ours.median / best.median:.2f} times the CPU of the best peer, {name}.\n"]
-
-
-def compare_section(run: Run) -> str:
-    """CPU and rate, a table for each case."""
-    text = [
-        COMPARE_TEXT.format(date=run.date, machine=run.machine.text, **run.conditions),
-        f"![CPU microseconds a request]({PLOT})\n",
-    ]
-    for case in run.conditions["cases"]:
-        costs = cost(run, case)
-        least = costs[0][1].median
-        rows = []
-        for name, us in costs:
-            samples = run.of(name, case=case)
-            rate = summarize(sample["rate"] for sample in samples)
-            rows.append(
-                [
-                    label(name),
-                    us.text(2),
-                    number(us.median / least if least else None, 2),
-                    number(summarize(sample["us_user"] for sample in samples).median, 1),
-                    rate.text(),
-                    number(summarize(sample["busy"] for sample in samples).median, 2),
-                    number(sum(sample["failures"] for sample in samples)),
-                ]
-            )
-        headings = ["server", "CPU µs a request", "relative", "of it user", "requests/s", "busy", "failed"]
-        text.append(f"### {TITLES.get(case, case)} (`{case}`)\n")
-        text += [table(headings, rows), *verdict(costs)]
-    return "\n".join(text)
-
-
-def plot(run: Run) -> str:
-    """The figure of the comparison."""
-    panels = [
-        Panel(TITLES.get(case, case), [Bar(name, us, name in OURS) for name, us in cost(run, case)])
-        for case in run.conditions["cases"]
-    ]
-    note = "one worker, user and system time of all its processes; shorter is better; a slash marks a cut bar"
-    return draw("CPU microseconds a request", note, panels)
-
-
 def idle_section(run: Run) -> str:
     """Memory of idle connections."""
     rows = [
@@ -156,7 +66,11 @@ def idle_section(run: Run) -> str:
         for sample in run.samples
     ]
     headings = ["server", "open", "bytes each", "alone, ms", "newcomer, ms", "worst, ms", "still answer"]
-    return IDLE_TEXT.format(**run.conditions) + "\n" + table(headings, rows)
+    return (
+        IDLE_TEXT.format(**run.conditions)
+        + "\n"
+        + table(headings, [*rows, *refused_rows(run, len(headings))])
+    )
 
 
 def hostile_section(run: Run) -> str:
@@ -184,7 +98,11 @@ def hostile_section(run: Run) -> str:
         "no answer",
         "memory, MiB",
     ]
-    return HOSTILE_TEXT.format(**run.conditions) + "\n" + table(headings, rows)
+    return (
+        HOSTILE_TEXT.format(**run.conditions)
+        + "\n"
+        + table(headings, [*rows, *refused_rows(run, len(headings))])
+    )
 
 
 def startup_section(run: Run) -> str:
@@ -192,6 +110,8 @@ def startup_section(run: Run) -> str:
     rows = []
     for row in run.servers:
         samples = run.of(row.name)
+        if not samples:
+            continue
         rows.append(
             [
                 label(row.name),
@@ -201,14 +121,24 @@ def startup_section(run: Run) -> str:
             ]
         )
     headings = ["server", "first answer after, ms", "CPU till then, ms", "memory then, MiB"]
-    return STARTUP_TEXT.format(**run.conditions) + "\n" + table(headings, rows)
+    return (
+        STARTUP_TEXT.format(**run.conditions)
+        + "\n"
+        + table(headings, [*rows, *refused_rows(run, len(headings))])
+    )
 
 
 def servers_section(runs: Sequence[Run]) -> str:
-    """How each server was run."""
+    """How each server was run, in the comparison if it was in that."""
     seen = {row.name: row for run in reversed(runs) for row in run.servers}
     rows = [
-        [label(row.name), row.version, row.interface, row.settings, f"`{row.command}`"]
+        [
+            label(row.name),
+            row.version,
+            row.interface,
+            f"{row.settings}; left out: {row.refused}" if row.refused else row.settings,
+            f"`{row.command}`",
+        ]
         for row in seen.values()
     ]
     lines = table(["server", "version", "interface", "settings", "command"], rows)
@@ -217,6 +147,9 @@ def servers_section(runs: Sequence[Run]) -> str:
 
 SECTIONS: dict[str, Callable[[Run], str]] = {
     "compare": compare_section,
+    "naps": naps_section,
+    "mix": mix_section,
+    "doze": doze_section,
     "idle": idle_section,
     "hostile": hostile_section,
     "startup": startup_section,
@@ -233,7 +166,7 @@ def render(runs: Sequence[Run]) -> dict[str, str]:
     ]
     made = {PAGE: "\n".join(parts)}
     if "compare" in files:
-        made[PLOT] = plot(files["compare"])
+        made |= plots(files["compare"])
     return made
 
 
@@ -249,14 +182,3 @@ def write(folder: Path) -> list[Path]:
         (folder / name).write_text(text, encoding="utf-8")
         paths.append(folder / name)
     return paths
-
-
-def summary_lines(run: Run) -> list[str]:
-    """The comparison's verdicts for the terminal."""
-    lines: list[str] = []
-    cases: list[Any] = list(run.conditions["cases"]) if run.measurement == "compare" else []
-    for case in cases:
-        costs = cost(run, case)
-        lines += [f"{case}:"] + [f"  {name:22s}{us.text(2):>24s} us CPU a request" for name, us in costs]
-        lines += [f"  {line.strip()}" for line in verdict(costs)]
-    return lines

@@ -14,21 +14,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.environment import packages
 from bench.machine import Machine
-from bench.servers import Server
+from bench.serverrow import Server
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Row:
-    """A server as it was measured: enough to start it again by hand."""
+    """A server as it was measured: enough to start it again by hand. `refused` is why it was not measured."""
 
     name: str
     version: str
     interface: str
     settings: str
     command: str
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,22 @@ def today() -> str:
     return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
-def row(server: Server, version: str, crowded: bool = False) -> Row:
+def row(
+    server: Server, version: str, crowded: bool = False, threads: int | None = None, refused: str = ""
+) -> Row:
     """The server's row, its command with paths that mean something on another machine."""
     here = {
         "root": ".",
         "peers": ".venv-bench/bin",
         "indrik": ".venv/bin",
+        "packages": packages(Path(".venv-bench")),
         "host": "127.0.0.1",
         "port": "8000",
     }
-    words = server.argv({**here, "app": "APPLICATION"}, crowded)
+    words = server.argv({**here, "app": "APPLICATION"}, crowded, threads)
     env = [f"{name}={value}" for name, value in server.environment(here).items()]
-    return Row(server.name, version, server.interface, server.settings, " ".join([*env, *words]))
+    command = " ".join([*env, *words])
+    return Row(server.name, version, server.interface, server.settings, command, refused)
 
 
 def save(run: Run, folder: Path) -> Path:

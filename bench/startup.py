@@ -11,7 +11,7 @@ from bench.cases import CASES
 from bench.process import serve
 from bench.proctree import cpu_time, memory
 from bench.progress import Progress
-from bench.servers import Server
+from bench.serverrow import Server
 
 
 def start_once(server: Server, places: Mapping[str, str], cpu: int, number: int) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A small threaded server for the tests of the benchmarks: python peer.py MODULE:VAR HOST PORT [shut]."""
+"""A small server for the tests of the benchmarks: python peer.py MODULE:VAR HOST PORT [shut|single].
+
+It has a thread for each request, or a single one.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ def main() -> None:
         sys.exit("this peer never listens")
     module, _, variable = target.partition(":")
     app = getattr(importlib.import_module(module), variable)
-    with make_server(host, int(port), app, Threaded, Silent) as server:
+    kind = WSGIServer if sys.argv[4:] == ["single"] else Threaded
+    with make_server(host, int(port), app, kind, Silent) as server:
         server.serve_forever()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import __main__ as command
-from bench import report
+from bench import measurements, report
+from bench.machine import Machine
+from bench.serverrow import Server
 
 
 def test_a_whole_run_is_published_and_a_part_of_one_is_not() -> None:
@@ -20,7 +24,49 @@ def test_a_whole_run_is_published_and_a_part_of_one_is_not() -> None:
 def test_what_is_given_counts_more_than_quick() -> None:
     options = command.parse(["--quick", "--rounds", "7"])
     assert (options.rounds, options.seconds) == (7, 1)
-    assert command.parse([]).rounds == 5
+    assert command.parse([]).rounds == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "measured", "cases"),
+    [
+        ([], list(measurements.MEASUREMENTS), "hello asgi-hello"),
+        (["compare", "--only", "wsgi"], ["compare"], "hello"),
+        (["--only", "asgi"], list(measurements.MEASUREMENTS), "asgi-hello"),
+        (["--only", "concurrency"], ["naps", "mix", "doze"], "hello asgi-hello"),
+        (["concurrency"], ["naps", "mix", "doze"], "hello asgi-hello"),
+        (["--only", "uvicorn, floor,mix,naps"], ["mix", "naps"], "asgi-hello"),
+        (["--only", "floor"], list(measurements.MEASUREMENTS), "hello asgi-hello"),
+        (["report"], [], "hello asgi-hello"),
+    ],
+)
+def test_a_part_can_be_run(arguments: list[str], measured: list[str], cases: str) -> None:
+    options = command.parse(arguments)
+    assert options.measurements == measured
+    taken = [case.name for case in measurements.cases_for(options)]
+    assert [name for name in taken if name.endswith("hello")] == cases.split()
+
+
+def test_what_is_refused_is_neither_run_nor_forgotten(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = command.parse(["mix", "--only", "indrik-gthread,waitress", "--out", str(tmp_path)])
+    options.refused = {"indrik-gthread": "not supported yet: later"}
+    run_with: list[Server] = []
+
+    def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
+        run_with.extend(measurements.able(options))
+        return []
+
+    monkeypatch.setitem(measurements.MEASUREMENTS, "mix", measured)
+    here = Machine("X", 2, True, "Linux 6.1", "CPython 3.11.7")
+    run = measurements.measure("mix", options, here, {"indrik-gthread": "1", "waitress": "3"})
+    assert [server.name for server in run_with] == ["waitress"]
+    assert [(row.name, row.refused) for row in run.servers] == [
+        ("indrik-gthread", "not supported yet: later"),
+        ("waitress", ""),
+    ]
+    assert "--threads 16" in run.servers[1].command
 
 
 @pytest.mark.parametrize(
@@ -50,7 +96,7 @@ def test_the_list_shows_servers_and_cases(capsys: pytest.CaptureFixture[str]) ->
 
 def test_every_measurement_has_conditions_and_a_section() -> None:
     options = command.parse([])
-    for what in command.MEASUREMENTS:
+    for what in measurements.MEASUREMENTS:
         if what != "compare":  # asks wrk for its version
-            assert command.conditions(what, options)
+            assert measurements.conditions(what, options)
         assert what in report.SECTIONS

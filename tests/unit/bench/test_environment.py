@@ -6,12 +6,13 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import environment
-from bench.servers import Server
+from bench.serverrow import Server
 
 
 def place(folder: Path, says: str) -> dict[str, str]:
@@ -42,6 +43,38 @@ def test_the_build_that_a_row_claims_to_be(tmp_path: Path) -> None:
 def test_another_build_than_the_row_claims(says: str, tmp_path: Path) -> None:
     with pytest.raises(environment.Missing, match=r"--version should say 'compiled', but says 'indrik"):
         environment.check_servers([compiled], place(tmp_path, says))
+
+
+def refusing(folder: Path, says: str) -> dict[str, str]:
+    where = place(folder, "")
+    script = f"case \"$*\" in *--version*) echo compiled;; *--check-config*) echo '{says}' >&2; exit 1;; esac"
+    (folder / "server").write_text(f"#!/bin/sh\n{script}\n")
+    return where
+
+
+@pytest.mark.parametrize("says", ["x: not supported yet: later", "error: unrecognized arguments: --fast"])
+def test_a_row_that_the_build_has_not_learnt_is_told_apart(says: str, tmp_path: Path) -> None:
+    assert environment.check_servers([compiled], refusing(tmp_path, says)) == {"ours": says}
+
+
+def test_an_option_for_crowds_only_is_asked_for_too(tmp_path: Path) -> None:
+    where = place(tmp_path, "")
+    script = (
+        "case $* in *--version*) echo compiled;; *--vast*) echo unrecognized arguments: --vast; exit 2; esac"
+    )
+    (tmp_path / "server").write_text(f"#!/bin/sh\n{script}\n")
+    vast = replace(compiled, crowd="--vast")
+    assert environment.check_servers([vast], where) == {"ours": "unrecognized arguments: --vast"}
+    assert environment.check_servers([replace(compiled, crowd="")], where) == {}
+
+
+def test_a_row_that_the_build_runs_is_not_refused(tmp_path: Path) -> None:
+    assert environment.check_servers([compiled], place(tmp_path, "compiled")) == {}
+
+
+def test_a_row_that_fails_otherwise_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(environment.Missing, match=r"(?s)ours: .*--check-config failed:.*no such file"):
+        environment.check_servers([compiled], refusing(tmp_path, "no such file"))
 
 
 def test_another_python_than_the_peers(tmp_path: Path) -> None:

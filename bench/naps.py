@@ -1,0 +1,52 @@
+"""Many requests that wait: an application that sleeps 10 ms, asked over 256 connections.
+
+The rate shows what a kind of concurrency is worth, and the CPU what it costs. It is the comparison with other
+settings: 64 threads for those that have threads, and room for the connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.apps import GREETING, NAP
+from bench.cases import Case
+from bench.compare import Plan, compare
+from bench.serverrow import GREENLETS, LOOP, THREADS, Server
+
+KINDS = (THREADS, GREENLETS, LOOP)
+CONNECTIONS = 256
+POOL = 64
+
+WSGI_NAP = Case("nap", "10 ms of sleep, then a 13-byte answer", "nap", GREETING, has_floor=False)
+CASES = (WSGI_NAP, replace(WSGI_NAP, name="asgi-nap", interface="asgi"))
+
+
+def ceiling(kind: str) -> float:
+    """Requests a second that arithmetic allows: a thread, or else a connection, gets one each NAP."""
+    return (POOL if kind == THREADS else CONNECTIONS) / NAP
+
+
+def measure(
+    servers: Sequence[Server],
+    places: Mapping[str, str],
+    server_cpu: int,
+    load_cpu: int,
+    rounds: int,
+    seconds: int,
+) -> list[dict[str, Any]]:
+    """The comparison's samples."""
+    plan = Plan(
+        servers=[server for server in servers if server.kind in KINDS],
+        cases=CASES,
+        places=places,
+        server_cpu=server_cpu,
+        load_cpu=load_cpu,
+        rounds=rounds,
+        seconds=seconds,
+        connections=CONNECTIONS,
+        threads=POOL,
+        crowded=True,
+    )
+    return compare(plan)
