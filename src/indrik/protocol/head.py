@@ -328,12 +328,14 @@ class HeadParser:
         request.values.append(absolute[2])
 
     def _version(self, version: str) -> int:
+        """The minor version that a request of another version than 1.0 and 1.1 is answered as."""
         found = _VERSION.fullmatch(version)
         if found is None:
             raise InvalidRequestLine(f"HTTP version {version[:40]!r}")
-        if not self._any_version:
+        # RFC 9110 section 6.2: a higher minor version is taken for the highest one that is conformed to.
+        if found[1] != "1" and not self._any_version:
             raise UnsupportedVersion(f"HTTP version {version!r}")
-        return 0 if version == "HTTP/0.9" else 1
+        return 0 if found[1] == "0" else 1
 
     def _method(self, method: str) -> str:
         if not is_token(method):
