@@ -30,6 +30,7 @@ cdef class Connection(Channel):
     cdef bint _is_reading
     cdef bint _has_more_input
     cdef bint _is_scheduled
+    cdef bint _is_spooling
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line

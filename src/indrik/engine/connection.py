@@ -95,6 +95,7 @@ class Connection(Channel):
         self._is_reading = False
         self._has_more_input = False
         self._is_scheduled = False
+        self._is_spooling = False
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
@@ -391,7 +392,7 @@ class Connection(Channel):
         if self.state == _CLOSED or not data:
             return
         if self._output:
-            self._queue(data)
+            self._queue(data, 0)
             return
         try:
             count = transmit(self.fd, data, 0)
@@ -399,7 +400,7 @@ class Connection(Channel):
             self.close()
             return
         if count != len(data):
-            self._queue(data[count:] if count > 0 else data)
+            self._queue(data, max(count, 0))
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces in one call to the kernel."""
@@ -407,8 +408,8 @@ class Connection(Channel):
         if self.state == _CLOSED:
             return
         if self._output:
-            self._queue(head)
-            self._queue(data)
+            self._queue(head, 0)
+            self._queue(data, 0)
             return
         try:
             count = transmit_two(self.fd, head, data)
@@ -419,10 +420,10 @@ class Connection(Channel):
             return
         count = max(count, 0)
         if count < len(head):
-            self._queue(head[count:])
-            self._queue(data)
+            self._queue(head, count)
+            self._queue(data, 0)
         else:
-            self._queue(data[count - len(head) :])
+            self._queue(data, count - len(head))
 
     def send_file(self, segment: FileSegment) -> None:
         """Sends or queues a piece of a file; owns `segment` from now on."""
@@ -440,23 +441,44 @@ class Connection(Channel):
 
     def _new_output(self) -> OutputQueue:
         settings = self._context.settings
-        return OutputQueue(settings.output_buffer, settings.temporary_directory)
+        return OutputQueue(settings.output_buffer, settings.temporary_directory, self._context.backlog)
 
-    def _queue(self, data: bytes) -> None:
+    def _queue(self, data: bytes, start: cython.Py_ssize_t) -> None:
+        """Queues `data[start:]`, which the kernel has not taken."""
         output = self._output
         if output is None:
             self._output = output = self._new_output()
         was_empty = not output
         try:
-            output.push(data)
+            output.push(data, start)
         except OSError as error:
-            self._note_refusal("spool", f"cannot write the temporary file of a response: {error}")
-            self.close()
+            self._end_without_spool(error)
             return
+        if output.is_behind() and not self._is_spooling:
+            self._is_spooling = True
+            self._context.is_spooling = True
+            self._context.backlog.waiting.append(self)
         if was_empty:
             self._watch_writable()
             self._marked = 0.0
             self._arm(self._context.timers.write)
+
+    def spool(self) -> bool:
+        """Writes a step of what waits for the temporary file; whether there is more. Told by the loop."""
+        output = self._output
+        self._is_spooling = False
+        if output is not None:
+            try:
+                output.write_some()
+            except OSError as error:
+                self._end_without_spool(error)
+                return False
+            self._is_spooling = output.is_behind()
+        return self._is_spooling
+
+    def _end_without_spool(self, error: OSError) -> None:
+        self._note_refusal("spool", f"cannot write the temporary file of a response: {error}")
+        self.close()
 
     def _flush(self) -> None:
         output = self._output

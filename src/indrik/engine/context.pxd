@@ -13,6 +13,8 @@ cdef class Context:
     cdef readonly Slot slot
     cdef readonly dict connections
     cdef readonly list again
+    cdef readonly object backlog
+    cdef public bint is_spooling
     cdef readonly long long body_buffer
     cdef readonly double body_step
     cdef readonly double write_step

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from indrik.engine.backlog import Backlog
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
@@ -35,7 +36,8 @@ class Context:
 
     now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
     client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
-    again: connections with more to do in the next turn. body_buffer: bytes of a body kept in memory.
+    again: connections with more to do in the next turn. backlog: what waits in memory for temporary files;
+    is_spooling: whether there is any, so that the loop writes it. body_buffer: bytes of a body kept in memory.
     body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
     descriptor. served: requests handed over and ended.
     """
@@ -53,6 +55,8 @@ class Context:
             settings.write_timeout,
         )
         self.poller = Poller()
+        self.backlog = Backlog()
+        self.is_spooling = False
         self.slot = slot
         self.connections: dict[int, Connection] = {}
         self.again: list[Connection] = []

@@ -113,7 +113,7 @@ class Engine:
         left: cython.double
         connection: Connection | None
 
-        if context.again:
+        if context.again or context.is_spooling:
             timeout = 0.0
         else:
             left = self.next_deadline() - context.now
@@ -144,6 +144,8 @@ class Engine:
             context.again.clear()
             for connection in again:
                 connection.resume()
+        if context.is_spooling:
+            context.is_spooling = context.backlog.write_some()
         # New clients last: what this worker has accepted already comes before what a sibling could take.
         if knocks is not None:
             for fd in knocks:
