@@ -3,6 +3,7 @@ from indrik.engine.exchange cimport Channel, open_exchange
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport receive, transmit, transmit_two
 from indrik.protocol.octets cimport head_end
+from indrik.protocol.partial_head cimport PartialHead
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
@@ -23,7 +24,7 @@ cdef class Connection(Channel):
     cdef public bint is_watched
     cdef Context _context
     cdef bytes _input
-    cdef Py_ssize_t _scanned
+    cdef PartialHead _partial
     cdef Py_ssize_t _lingered
     cdef double _marked
     cdef bint _is_trusted

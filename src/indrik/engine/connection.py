@@ -25,6 +25,7 @@ from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_tw
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
+from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.proxy_header import parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
@@ -90,7 +91,7 @@ class Connection(Channel):
         self.is_watched = False
         self._context = context
         self._input = b""
-        self._scanned = 0
+        self._partial: PartialHead | None = None
         self._is_trusted = is_trusted
         self._is_reading = False
         self._has_more_input = False
@@ -120,7 +121,9 @@ class Connection(Channel):
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has arrived and nothing is left to send."""
-        return (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input
+        return (
+            (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input and self._partial is None
+        )
 
     def expect_proxy_header(self, is_allowed: cython.bint) -> None:
         """Has the PROXY protocol's header read before the first request. Only right after accepting.
@@ -245,6 +248,12 @@ class Connection(Channel):
                 self._feed_body(data)
                 if self.state == _BODY:
                     return
+            elif self._partial is not None:
+                whole = self._partial.feed(data)
+                if whole is None:
+                    return
+                self._partial = None
+                self._input = whole
             else:
                 self._input = self._input + data if self._input else data
                 if self.state == _PROXY_HEADER:
@@ -291,22 +300,24 @@ class Connection(Channel):
                 self._run_again()
                 break
             served += 1
-            end = head_end(data, self._scanned)
+            end = head_end(data, 0)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
                 self._skipped_line = True
                 self._input = data[2:]
-                self._scanned = 0
                 continue
             if end < 0:
-                self._context.parser.check_incomplete(data)
-                self._scanned = max(0, len(data) - 3)
+                # A CR alone may be half of that empty line.
+                if len(data) > 1 or data[0] != 13 or self._skipped_line:
+                    partial = PartialHead(self._context.parser)
+                    partial.feed(data)
+                    self._partial = partial
+                    self._input = b""
                 # While the worker leaves, the grace for a request under way is not prolonged by its pieces.
                 if self.queue is not self._context.timers.head and not self._context.is_draining:
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
-            self._scanned = 0
             self._skipped_line = False
             length = request.content_length
             if length == 0:
@@ -376,6 +387,7 @@ class Connection(Channel):
             self._body.discard()
             self._body = None
         self._request = None
+        self._partial = None
         self._input = b""
         if self.state == _EXCHANGE:
             self._context.ended()
@@ -587,6 +599,7 @@ class Connection(Channel):
             self._body.discard()
             self._body = None
         self._request = None
+        self._partial = None
         self._input = b""
         self._context.connections.pop(self.fd, None)
         self._context.has_room = True
