@@ -34,6 +34,7 @@ cdef class Connection(Channel):
     cdef bint _is_spooling
     cdef bint _closes_after_output
     cdef bint _was_refused
+    cdef bint _is_framed_by_close
     cdef bint _skipped_line
     cdef bint _may_announce
     cdef Request _request

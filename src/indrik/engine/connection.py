@@ -21,7 +21,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import Channel, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
+from indrik.engine.transport import RECEIVE_SIZE, receive, reset_when_closed, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
@@ -99,6 +99,7 @@ class Connection(Channel):
         self._is_spooling = False
         self._closes_after_output = False
         self._was_refused = False
+        self._is_framed_by_close = False
         self._skipped_line = False
         self._may_announce = False
         self._lingered = 0
@@ -517,6 +518,16 @@ class Connection(Channel):
         else:
             disarm(self)
 
+    def frame_by_close(self) -> None:
+        """A response begins whose end is that of the connection."""
+        if self.state == _CLOSED:
+            return
+        self._is_framed_by_close = True
+        try:
+            reset_when_closed(self.fd, True)
+        except OSError:
+            self.close()
+
     def wait_drained(self) -> None:
         """Blocks until the queue is empty, for worker kinds that may block; the client is dropped when it
         stalls.
@@ -566,6 +577,12 @@ class Connection(Channel):
 
     def _close_gently(self) -> None:
         """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
+        if self._is_framed_by_close:
+            try:
+                reset_when_closed(self.fd, False)
+            except OSError:
+                self.close()
+                return
         if not (self._was_refused or self._input or self._has_more_input):
             # Whole requests only: nothing unread is there to make the kernel reset the connection.
             self.close()

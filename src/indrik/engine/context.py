@@ -36,8 +36,8 @@ class Context:
 
     now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
     client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
-    again: connections with more to do in the next turn. backlog: what waits in memory for temporary files.
-    is_spooling: whether something does, so that the loop writes it. body_buffer: bytes of a body kept in memory.
+    again: connections with more to do in the next turn. backlog: what waits in memory for temporary
+    files. is_spooling: whether something does, so that the loop writes it. body_buffer: bytes of a body kept in memory.
     body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
     descriptor. served: requests handed over and ended.
     """

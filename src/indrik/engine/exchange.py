@@ -64,6 +64,10 @@ class Channel(Timer):
         """Sends or queues a piece of a file; owns `segment` from now on."""
         raise NotImplementedError
 
+    def frame_by_close(self) -> None:
+        """The response that begins now ends where the channel does."""
+        raise NotImplementedError
+
     def wait_drained(self) -> None:
         """Blocks until everything queued was sent."""
         raise NotImplementedError
@@ -160,6 +164,14 @@ class Exchange:
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
         self.channel.send_file(FileSegment(fd, offset, count))
+
+    def frame_by_close(self) -> None:
+        """Says, before the first byte of a response, that nothing but the end of the connection tells the
+        client where it ends. From then on every end but `finish` is made to look like none (RFC 9112 section
+        8: a response framed by close is complete when the connection is closed in order).
+        """
+        if not self.is_finished:
+            self.channel.frame_by_close()
 
     def wait_drained(self) -> None:
         """Waits until the client took what is queued, `write_timeout` for each step; then the client is

@@ -7,6 +7,8 @@ because raising an exception for it would cost more than the call. The GIL is ke
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import time
 
 import cython
@@ -114,6 +116,20 @@ def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize
         return os.writev(fd, (first, second))
     except BlockingIOError:
         return WOULD_BLOCK
+
+
+def reset_when_closed(fd: int, is_on: bool) -> None:
+    """Has the end of the last descriptor of a TCP connection reset it (socket(7), SO_LINGER of no seconds), or
+    end it in order again. However it comes: by a close, or because the process is killed.
+
+    A unix socket knows no reset. Raises `OSError` when the connection broke.
+    """
+    # The family means nothing to the option.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", is_on, 0))
+    finally:
+        sock.detach()
 
 
 def monotonic() -> cython.double:

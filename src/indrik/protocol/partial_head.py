@@ -1,5 +1,5 @@
-"""A request head that arrives in pieces: kept without copying what is there already, and refused as soon as it
-cannot become a valid one.
+"""A request head that arrives in pieces: kept without copying what is there already, and refused as soon as
+it cannot become a valid one.
 
 Each octet is looked at once or twice, however small the pieces are. A client that sends its head octet by
 octet costs its own packets and no more.
