@@ -15,6 +15,7 @@ from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.protocol.head import HeadParser
 from indrik.protocol.response import fields_tail, format_date
+from indrik.refusals import number_of
 from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Context:
 
     now: monotonic seconds, as of the last event. is_draining: the worker is leaving. keeps_alive: whether a
     client may stay after a response. has_room: set by a connection that closes; the loop accepts again.
-    again: connections with more to do in the next turn. backlog: what waits in memory for temporary
-    files. is_spooling: whether something does, so that the loop writes it. body_buffer: bytes of a body kept in memory.
+    again: connections with more to do in the next turn. backlog: what waits in memory for temporary files.
+    is_spooling: whether anything does, for the loop to write. body_buffer: bytes of a body kept in memory.
     body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
     descriptor. served: requests handed over and ended.
     """
@@ -92,7 +93,7 @@ class Context:
 
     def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
         """Counts and logs that a client was sent away."""
-        self.slot.count_refused()
+        self.slot.count_refused(number_of(kind))
         self._on_refusal(kind, peer, detail, status)
 
     def response_tail(self) -> str:

@@ -119,8 +119,8 @@ def transmit_two(fd: cython.int, first: bytes, second: bytes) -> cython.Py_ssize
 
 
 def reset_when_closed(fd: int, is_on: bool) -> None:
-    """Has the end of the last descriptor of a TCP connection reset it (socket(7), SO_LINGER of no seconds), or
-    end it in order again. However it comes: by a close, or because the process is killed.
+    """Has the last close of a TCP connection reset it (socket(7), SO_LINGER of no seconds), or end it in
+    order again. However that comes: also because the process is killed.
 
     A unix socket knows no reset. Raises `OSError` when the connection broke.
     """
