@@ -66,8 +66,10 @@ _REQUESTS_A_TURN = 16
 _LONG_TURN = 0.005
 
 #: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
-#: and the client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
-_LINGER_BYTES = 1 << 20
+#: and the client never sees the answer (RFC 9112 section 9.6). What it sends is read and thrown away as long
+#: as so much comes within LINGER_DELAY, but not longer than LINGER_LIMIT: many clients read only when they
+#: have sent everything, while one that trickles has nothing to win.
+_LINGER_STEP = 65536
 
 #: What a broken connection raises; anything else is an error of ours or of the file system.
 _DISCONNECTS = frozenset(
@@ -103,7 +105,8 @@ class Connection(Channel):
         self._skipped_line = False
         self._may_announce = False
         self._lingered = 0
-        # Bytes of the body received, or of the output taken, when the present deadline was set.
+        # Bytes of the body received, or of the output taken, when the present deadline was set; while
+        # lingering, the time after which no other is.
         self._marked = 0.0
         self._request: Request | None = None
         self._body: RequestBody | None = None
@@ -240,9 +243,7 @@ class Connection(Channel):
 
     def _feed(self, data: bytes) -> None:
         if self.state == _LINGERING:
-            self._lingered += len(data)
-            if self._lingered > _LINGER_BYTES:
-                self.close()
+            self._linger(len(data))
             return
         try:
             if self.state == _BODY:
@@ -596,9 +597,19 @@ class Connection(Channel):
         self._input = b""
         self._has_more_input = True
         self.state = _LINGERING
-        self._arm(self._context.timers.linger)
+        timers = self._context.timers
+        self._marked = self._context.now + timers.linger_limit
+        self._arm(timers.linger)
         if not self._is_reading:
             self._run_again()
+
+    def _linger(self, count: int) -> None:
+        """So many bytes more were thrown away."""
+        context = self._context
+        self._lingered += count
+        if self._lingered >= _LINGER_STEP and context.now < self._marked and not context.is_draining:
+            self._lingered = 0
+            self._arm(context.timers.linger)
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""
