@@ -21,7 +21,14 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import Channel, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, receive, reset_when_closed, transmit, transmit_two
+from indrik.engine.transport import (
+    RECEIVE_SIZE,
+    close_connection,
+    receive,
+    reset_when_closed,
+    transmit,
+    transmit_two,
+)
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
@@ -579,6 +586,7 @@ class Connection(Channel):
     def _close_gently(self) -> None:
         """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
         if self._is_framed_by_close:
+            self._is_framed_by_close = False
             try:
                 reset_when_closed(self.fd, False)
             except OSError:
@@ -631,7 +639,7 @@ class Connection(Channel):
         self._input = b""
         self._context.connections.pop(self.fd, None)
         self._context.has_room = True
-        os.close(self.fd)
+        close_connection(self.fd, not self._is_framed_by_close)
 
     # --- what it says to the loop ---
 
