@@ -17,8 +17,8 @@ from indrik.engine.transport import WOULD_BLOCK
 #: sendfile(2) is asked for this much at once.
 _FILE_STEP = 1 << 20
 
-#: One step of writing into a temporary file: some hundreds of microseconds.
-_SPOOL_STEP = 1 << 20
+#: One step of writing into a temporary file: a tenth of a millisecond, or some of them when the disk is busy.
+_SPOOL_STEP = 1 << 18
 
 #: One flush hands over this much at most, so that one fast reader of a large answer does not keep the loop.
 _TURN = 4 << 20
