@@ -214,7 +214,7 @@ class _Server:
 
     def settle(self) -> None:
         turns = 0
-        while self._poll.poll(0) or self.engine.context.again:
+        while self._poll.poll(0) or self.engine.context.again or self.engine.context.is_spooling:
             self.engine.turn(0.0)
             turns += 1
             assert turns < _MOST_TURNS, "the loop does not come to rest"

@@ -16,6 +16,7 @@ cdef int _ORDER
 cdef int _TEXT_LENGTH
 cdef int _LATENCY
 cdef int _QUEUE_WAIT
+cdef int _REFUSED_BY_KIND
 
 cdef class Slot:
     cdef readonly int number
@@ -28,7 +29,7 @@ cdef class Slot:
     cpdef end(self, double now, double since)
     cpdef waited(self, double seconds)
     cpdef count_accepted(self)
-    cpdef count_refused(self)
+    cpdef count_refused(self, Py_ssize_t kind)
     cpdef count_error(self)
 
 cpdef int bucket(double seconds)

@@ -18,7 +18,7 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
            9     in_progress      u64  requests inside the application now
           10     requests         u64  requests ended
           11     accepted         u64  connections accepted
-          12     refused          u64  requests answered by the server itself with 4xx or 5xx
+          12     refused          u64  clients sent away by the server itself, of all kinds
           13     errors           u64  requests in which the application raised
           14     wants_replacement u64 not 0: the worker serves, but asks for a successor (Recycle)
           15     pid              u64  process id, 0 while the slot is free
@@ -29,8 +29,10 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
           20..31                       free
     byte 256..415  text                first bytes of the request line
     word  64..95   latency             u64 each, LATENCY_BUCKETS powers of two of a microsecond: request
-    inside the application 96..127  queue_wait          the same for the wait between the request's arrival
-    and its begin
+                                       inside the application
+          96..127  queue_wait          the same for the wait between the request's arrival and its begin
+         128..191  refused_by_kind     u64 each, in the order of refusals.KINDS
+         192..255                      free
 """
 
 from __future__ import annotations
@@ -42,16 +44,18 @@ from typing import Any, NamedTuple
 
 import cython
 
+from indrik.refusals import KINDS, number_of
+
 if cython.compiled:
     from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize
     from cython.cimports.libc.string import memcpy
 
-SLOT_BYTES = 1024
+SLOT_BYTES = 2048
 TEXT_AT = 256
 TEXT_BYTES = 160
 LATENCY_BUCKETS = 32
-
-_WORDS = 128
+#: Words for the kinds of refusals; there may be fewer kinds.
+MOST_KINDS = 64
 
 _HEARTBEAT = 0
 _REQUEST_AT = 1
@@ -71,6 +75,7 @@ _ORDER = 18
 _TEXT_LENGTH = 19
 _LATENCY = 64
 _QUEUE_WAIT = 96
+_REFUSED_BY_KIND = 128
 
 
 class State(enum.IntEnum):
@@ -127,6 +132,11 @@ class Totals(NamedTuple):
     errors: int
     latency: tuple[int, ...]
     queue_wait: tuple[int, ...]
+    refused_by_kind: tuple[int, ...]
+
+    def refused_as(self, kind: str) -> int:
+        """How many were refused for this reason, a name of `refusals.KINDS`."""
+        return self.refused_by_kind[number_of(kind)]
 
     def plus(self, other: Totals) -> Totals:
         """The sum, counter by counter and bucket by bucket."""
@@ -137,10 +147,11 @@ class Totals(NamedTuple):
             self.errors + other.errors,
             tuple(a + b for a, b in zip(self.latency, other.latency, strict=True)),
             tuple(a + b for a, b in zip(self.queue_wait, other.queue_wait, strict=True)),
+            tuple(a + b for a, b in zip(self.refused_by_kind, other.refused_by_kind, strict=True)),
         )
 
 
-NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS)
+NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS, (0,) * len(KINDS))
 
 
 class Slot:
@@ -167,7 +178,8 @@ class Slot:
         self._owner = part
         if cython.compiled:
             # The check above is the proof for every index below: all are constants (plus a bucket <
-            # LATENCY_BUCKETS) below _WORDS, and text is cut to TEXT_BYTES.
+            # LATENCY_BUCKETS or a kind that is checked against MOST_KINDS) below 256, the words of
+            # SLOT_BYTES, and text is cut to TEXT_BYTES.
             octets: cython.uchar[::1] = part  # type: ignore[type-arg, valid-type]
             self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))
             self._f = cython.cast(cython.p_double, self._b)
@@ -229,9 +241,14 @@ class Slot:
         """Worker only. One more connection."""
         self._q[_ACCEPTED] += 1
 
-    def count_refused(self) -> None:
-        """Worker only. One more request that the server itself refused."""
+    def count_refused(self, kind: cython.Py_ssize_t) -> None:
+        """Worker only. One more client that the server itself sent away; `kind` is its row in
+        `refusals.KINDS`. Raises IndexError beyond MOST_KINDS.
+        """
+        if kind < 0 or kind >= 64:
+            raise IndexError(f"there is no kind {kind} of refusals")
         self._q[_REFUSED] += 1
+        self._q[_REFUSED_BY_KIND + kind] += 1
 
     def count_error(self) -> None:
         """Worker only. One more request in which the application raised."""
@@ -240,7 +257,7 @@ class Slot:
     def clear(self, pid: int, generation: int, age: int, now: float) -> None:
         """Master only. Make the slot ready for a worker (or, with pid 0, free)."""
         word: cython.int
-        for word in range(128):
+        for word in range(256):
             self._q[word] = 0
         self._q[_PID] = pid
         self._q[_GENERATION] = generation
@@ -340,6 +357,7 @@ class Slot:
             self._q[_ERRORS],
             tuple([self._q[_LATENCY + index] for index in range(LATENCY_BUCKETS)]),
             tuple([self._q[_QUEUE_WAIT + index] for index in range(LATENCY_BUCKETS)]),
+            tuple([self._q[_REFUSED_BY_KIND + index] for index in range(len(KINDS))]),
         )
 
 

@@ -14,6 +14,7 @@ LAYERS = {
     "errors": 0,
     "_types": 0,
     "signals": 0,
+    "refusals": 0,
     "protocol": 1,
     "net.addresses": 1,
     "config": 2,

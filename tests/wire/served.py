@@ -146,7 +146,7 @@ class Served:
     def settle(self, patience: int = 0) -> None:
         """Turns the loop until there is nothing to do; waits `patience` milliseconds for the first event."""
         give_up_at = time.monotonic() + DEADLINE
-        while self._poll.poll(patience) or self.engine.context.again:
+        while self._poll.poll(patience) or self.engine.context.again or self.engine.context.is_spooling:
             patience = 0
             self.engine.turn(0.0)
             assert time.monotonic() < give_up_at, "the loop does not come to rest"

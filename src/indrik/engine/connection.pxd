@@ -1,9 +1,11 @@
 from indrik.engine.context cimport Context
-from indrik.engine.exchange cimport Channel, Exchange, open_exchange
+from indrik.engine.exchange cimport Exchange, open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
+from indrik.engine.sender cimport Sender
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
-from indrik.engine.transport cimport receive, transmit, transmit_two
+from indrik.engine.transport cimport receive
 from indrik.protocol.octets cimport head_end
+from indrik.protocol.partial_head cimport PartialHead
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
@@ -17,16 +19,12 @@ cdef int _LINGERING
 cdef int _CLOSED
 cdef int _PROXY_HEADER
 
-cdef class Connection(Channel):
-    cdef readonly int fd
+cdef class Connection(Sender):
     cdef readonly int state
     cdef readonly unsigned int served
-    cdef public bint is_watched
-    cdef Context _context
     cdef bytes _input
-    cdef Py_ssize_t _scanned
+    cdef PartialHead _partial
     cdef Py_ssize_t _lingered
-    cdef double _marked
     cdef bint _is_trusted
     cdef bint _is_reading
     cdef bint _has_more_input
@@ -39,10 +37,8 @@ cdef class Connection(Channel):
     cdef Exchange _exchange
     cdef object _body
     cdef Inlet _inlet
-    cdef object _output
     cpdef on_readable(self)
     cpdef on_readable_to_end(self)
-    cpdef on_writable(self)
     cpdef on_broken(self)
     cdef _end_exchange(self)
     cdef _note_departure(self, bint is_broken)
@@ -57,4 +53,3 @@ cdef class Connection(Channel):
     cdef _open_inlet(self, Request request, Inlet inlet)
     cdef _feed_inlet(self, Inlet inlet, bytes data)
     cdef _break_input(self, refusal)
-    cdef _arm(self, TimerQueue queue)

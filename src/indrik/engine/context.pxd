@@ -17,6 +17,8 @@ cdef class Context:
     cdef readonly dict connections
     cdef readonly list again
     cdef readonly bint streams
+    cdef readonly object backlog
+    cdef public bint is_spooling
     cdef readonly long long body_buffer
     cdef readonly double body_step
     cdef readonly double write_step

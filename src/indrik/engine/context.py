@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import cython
 
+from indrik.engine.backlog import Backlog
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
@@ -19,6 +20,7 @@ from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
 from indrik.protocol.response import fields_tail, format_date
+from indrik.refusals import number_of
 from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
@@ -42,11 +44,12 @@ class Context:
     when the events were found that are being dealt with. is_draining: the worker is leaving. keeps_alive:
     whether a client may stay after a response. has_room: set by a connection that closes; the loop accepts
     again. again: connections with more to do in the next turn. pending: the request that an event has just
-    made whole; the loop takes it away before it goes on. streams: whether requests are handed over before
-    their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step: bytes after
-    which a slow sender or reader gets a new deadline. connections: by descriptor. served: requests handed
-    over and ended. sleeps_until: while whoever drives the loop waits, when it will turn next by itself; 0
-    while it is turning.
+    made whole; the loop takes it away before it goes on. backlog: what waits in memory for temporary
+    files. is_spooling: whether anything does, for the loop to write. streams: whether requests are handed
+    over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
+    bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
+    requests handed over and ended. sleeps_until: while whoever drives the loop waits, when it will turn next
+    by itself; 0 while it is turning.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class Context:
             settings.write_timeout,
         )
         self.poller = Poller()
+        self.backlog = Backlog()
+        self.is_spooling = False
         self.slot = slot
         self.connections: dict[int, Connection] = {}
         self.again: list[Connection] = []
@@ -123,7 +128,7 @@ class Context:
 
     def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
         """Counts and logs that a client was sent away."""
-        self.slot.count_refused()
+        self.slot.count_refused(number_of(kind))
         self._on_refusal(kind, peer, detail, status)
 
     def response_tail(self) -> str:

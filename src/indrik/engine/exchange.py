@@ -70,6 +70,10 @@ class Channel(Timer):
         """Sends or queues a piece of a file; owns `segment` from now on."""
         raise NotImplementedError
 
+    def frame_by_close(self) -> None:
+        """The response that begins now ends where the channel does."""
+        raise NotImplementedError
+
     def wait_drained(self) -> None:
         """Waits, in the worker kind's way, until everything queued was sent or the client was dropped.
         Without the ownership.
@@ -256,6 +260,20 @@ class Exchange:
         ownership.acquire()
         try:
             self.channel.send_file(FileSegment(fd, offset, count))
+        finally:
+            ownership.release()
+
+    def frame_by_close(self) -> None:
+        """Says, before the first byte of a response, that nothing but the end of the connection tells the
+        client where it ends. From then on every end but `finish` is made to look like none (RFC 9112 section
+        8: a response framed by close is complete when the connection is closed in order).
+        """
+        if self.is_finished:
+            return
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            self.channel.frame_by_close()
         finally:
             ownership.release()
 

@@ -143,7 +143,7 @@ class Engine:
         """Seconds that `poll` may wait now, at most `most`."""
         context = self.context
         left: cython.double
-        if context.again or self._stage != _POLL_NEXT:
+        if context.again or context.is_spooling or self._stage != _POLL_NEXT:
             return 0.0
         left = self.next_deadline() - context.now
         if left < most:
@@ -186,6 +186,8 @@ class Engine:
                     exchange = context.pending
                     context.pending = None
                     return exchange
+            if context.is_spooling:
+                context.is_spooling = context.backlog.write_some()
             self._stage = _ACCEPTING
         if self._stage == _ACCEPTING:
             # New clients last: what this worker has accepted already comes before what a sibling could take.

@@ -9,7 +9,7 @@ import select
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from indrik.engine.connection import Connection
+    from indrik.engine.sender import Sender
 
 # Taken now: gevent replaces it by one that knows of no POLLRDHUP.
 _poll = select.poll
@@ -24,7 +24,7 @@ _STEP = 1000
 class Waiting:
     """Waits for one client. Called by the thread that runs its request, without the engine's ownership."""
 
-    def wait_drained(self, connection: Connection) -> None:
+    def wait_drained(self, connection: Sender) -> None:
         """Returns when everything queued was sent, or the client was dropped: it has `write_timeout` for each
         step.
         """
@@ -42,7 +42,7 @@ class Waiting:
                 ownership.release()
             poll.poll(_STEP)
 
-    def wait_departed(self, connection: Connection, timeout: float | None) -> bool:
+    def wait_departed(self, connection: Sender, timeout: float | None) -> bool:
         """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least
         its sending side; whether it has.
         """

@@ -70,6 +70,8 @@ class Response:
         )
         if head.dropped is not None:
             self._notes.note_dropped(head.dropped)
+        if head.content_length < 0 and head.has_body and not head.is_chunked:
+            exchange.frame_by_close()
         self._head = head
         exchange.has_begun = True
         return head

@@ -192,5 +192,5 @@ class UnknownCoding(RequestRefused):
 
 class UnsupportedVersion(RequestRefused):
     status = "505 HTTP Version Not Supported"
-    reason = "Only HTTP/1.0 and HTTP/1.1 are supported."
+    reason = "Only major version 1 of HTTP is supported."
     kind = "version"
