@@ -40,6 +40,14 @@ class RequestTimeout(BaseException):
     """
 
 
+class ClientDisconnected(BaseException):
+    """Raised in the application when its client has left in the middle of the response (kind `gevent`).
+
+    Not an `Exception`, so that the application's own handlers of errors do not swallow it; `finally` and
+    `with` do their work.
+    """
+
+
 class HaltServer(BaseException):
     """Stops the master. Not an `Exception`, so that no handler in a hook or the loop takes it for a fault."""
 

@@ -10,6 +10,9 @@ import enum
 import errno
 import os
 import socket
+
+# The plain class below `socket.socket`, which gevent replaces.
+from _socket import socket as _Socket
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -569,8 +572,11 @@ class Connection(Channel):
             self.close()
             return
         try:
-            with socket.socket(fileno=os.dup(self.fd)) as twin:
+            twin = _Socket(fileno=os.dup(self.fd))
+            try:
                 twin.shutdown(socket.SHUT_WR)
+            finally:
+                twin.close()
         except OSError:
             self.close()
             return
@@ -580,6 +586,24 @@ class Connection(Channel):
         self._arm(self._context.timers.linger)
         if not self._is_reading:
             self._run_again()
+
+    def take(self) -> tuple[int, bytes]:
+        if self.state != _EXCHANGE or self._output:
+            raise OSError(errno.ENOTCONN, "the connection is not the application's to take now")
+        self.state = _CLOSED
+        self.is_closed = True
+        self._end_exchange()
+        disarm(self)
+        data = self._input
+        self._input = b""
+        if self.is_watched:
+            self._context.poller.forget(self.fd)
+        del self._context.connections[self.fd]
+        self._context.has_room = True
+        return self.fd, data
+
+    def open_socket(self, fd: int) -> socket.socket:
+        return self._context.waiting.open_socket(fd)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""

@@ -28,6 +28,8 @@ cdef class Exchange:
     cdef readonly bint is_finished
     cdef public bint has_begun
     cdef public int departure
+    cdef public object on_departure
+    cdef readonly bint is_taken
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

@@ -1,5 +1,6 @@
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.gateway.client cimport Client, client_of
+from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, render
@@ -32,5 +33,6 @@ cdef class WSGIGateway(Handler):
     cdef object _slot
     cdef set _dropped
     cdef bint _has_deadline
+    cdef tuple _failures
     cdef object _context
     cdef _handle(self, Exchange exchange)

@@ -6,4 +6,8 @@ from __future__ import annotations
 SUPPORTED_WORKERS = {
     "sync": "indrik.workers.sync.SyncWorker",
     "gthread": "indrik.workers.gthread.ThreadWorker",
+    # Gunicorn's three names; here they are one kind.
+    "gevent": "indrik.workers.ggevent.GeventWorker",
+    "gevent_wsgi": "indrik.workers.ggevent.GeventWorker",
+    "gevent_pywsgi": "indrik.workers.ggevent.GeventWorker",
 }

@@ -86,6 +86,14 @@ class Worker:
         if cfg.reload:
             find_engine(cfg.reload_engine)
 
+    @classmethod
+    def prepare_process(cls, cfg: Any, log: Any, owner: Any) -> None:
+        """Make a process ready for this kind, before anything of the application is imported.
+
+        Called in each worker, and before that in the process that preloads for it (`preload_app`). `owner` is
+        the worker, or there the arbiter.
+        """
+
     def notify(self) -> None:
         """Say that this worker is alive."""
         if self.slot is not None:
@@ -147,6 +155,7 @@ class Worker:
             os.environ[name] = value
         drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
         random.seed()
+        self.prepare_process(self.cfg, self.log, self)
         self._open_wakeup()
         self._set_close_on_exec()
         self.init_signals()
