@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -93,7 +94,7 @@ class HubWaiting(Waiting):
             if connection.is_drained():
                 return
             waiter = Waiter()
-            entry = (connection, waiter.switch)
+            entry = (connection, partial(waiter.switch, None))
             self._crowd.drains.append(entry)
             try:
                 waiter.get()
