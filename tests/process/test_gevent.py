@@ -222,7 +222,7 @@ def test_a_silent_stream_ends_when_its_client_leaves(stream_server: Server) -> N
     for count in range(1, 6):
         with ask(stream_server, "/stream") as client:
             assert client.recv(12) == b"HTTP/1.1 200"
-            wait_for(lambda: b"begun" in client.recv(1000), "the first piece")  # noqa: B023
+            wait_for(lambda: b"begun" in client.recv(1000), "the first piece")
         left_at = time.monotonic()
         found = stream_server.wait_for_log(r"stream ended by ClientDisconnected at ([\d.]+)", count)
         took.append(float(found[1]) - left_at)

@@ -603,7 +603,7 @@ class Connection(Channel):
         return self.fd, data
 
     def open_socket(self, fd: int) -> socket.socket:
-        return self._context.waiting.open_socket(fd)  # type: ignore[no-any-return]
+        return self._context.waiting.open_socket(fd)
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""

@@ -274,7 +274,7 @@ class Engine:
                 return False
         try:
             # Without the socket that accept() makes: a patched process would make it one of gevent's.
-            fd, address = listener.sock._accept()
+            fd, address = listener.sock._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return False
         except OSError as error:

@@ -41,7 +41,7 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = _new_epoll()
-        self._fd = self._epoll.fileno()
+        self._fd: int = self._epoll.fileno()
         self._found: list[tuple[int, int]] = []
 
     def fileno(self) -> int:

@@ -91,7 +91,7 @@ class ClientSocket:
         return getattr(self.take(), name)
 
     def _look(self, name: str) -> Any:
-        """The attribute of a socket on a copy of the descriptor; a method makes its copy when it is called."""
+        """A socket's attribute, of a copy of the descriptor; a method makes its copy when it is called."""
         if name in ("family", "type", "proto"):
             with _PlainSocket(fileno=os.dup(self.fileno())) as twin:
                 return getattr(twin, name)

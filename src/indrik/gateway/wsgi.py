@@ -293,7 +293,7 @@ class WSGIGateway(Handler):
         self._before = before
         self._after = after
         self._has_deadline = request_timeout > 0
-        self._failures = (Exception, *failures)
+        self._failures: tuple[type[BaseException], ...] = (Exception, *failures)
         self._dropped: set[str] = set()
         self._context = contextvars.copy_context()
 

@@ -36,6 +36,7 @@ class GeventWorker(ServingWorker):
     _waiting: HubWaiting
     # None until the worker runs: then handlers leave to the main greenlet what may wait.
     _news: Any = None
+    _granted: float | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -92,13 +93,25 @@ class GeventWorker(ServingWorker):
 
     # --- serving ---
 
+    def leave(self, seconds: float | None) -> None:
+        """End as after TERM, within `seconds` (None: `graceful_timeout`). For other greenlets of its hub."""
+        self.alive = False
+        self._granted = seconds
+        if self._news is not None:
+            self._news.set()
+
+    @property
+    def drain_timeout(self) -> float:
+        return super().drain_timeout if self._granted is None else self._granted
+
     def serve(self) -> None:
         crowd = self._crowd
         if self.cfg.request_timeout:
             crowd.limit_requests(self.cfg.request_timeout, self._note_overdue)
         crowd.serve_until(self.max_requests)
         self._host.watch(self.engine.fileno(), crowd.turn)
-        self._host.watch(self.wakeup_fd, self._on_signal)
+        if self.wakeup_fd >= 0:
+            self._host.watch(self.wakeup_fd, self._on_signal)
         self.engine.listen(self.sockets)
         crowd.start(self.engine)
         try:

@@ -125,7 +125,8 @@ class HubWaiting(Waiting):
 
     def open_socket(self, fd: int) -> socket.socket:
         # gevent's also in a process that is not patched: a plain one would make all greenlets wait.
-        return gevent.socket.socket(fileno=fd)  # type: ignore[return-value]
+        sock: socket.socket = gevent.socket.socket(fileno=fd)
+        return sock
 
     @staticmethod
     def _has_departed(connection: Connection) -> bool:

@@ -34,7 +34,8 @@ ROWS = (
         "versions",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
-        "`gthread`. `gevent` needs the extra of that name (`pip install 'indrik[gevent]'`). Dotted paths of Gunicorn's own worker classes are understood.",
+        "`gthread`. `gevent` needs the extra of that name (`pip install 'indrik[gevent]'`). Dotted paths of "
+        "Gunicorn's own worker classes are understood.",
     ),
     Setting(
         name="threads",
@@ -101,8 +102,8 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=1000,
-        help="Requests that one worker has in progress at most, for the kinds that serve many at once. It "
-        "says nothing to `sync`, which serves one at a time. Idle kept-alive connections do not count.",
+        help="Connections that one worker holds at most, of any kind. For one more, the one that has been idle "
+        "longest is closed; while none is idle, nobody is accepted.",
     ),
     Setting(
         name="max_requests",
