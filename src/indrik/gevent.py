@@ -90,11 +90,12 @@ class WSGIServer:
         """Listens, and serves from now on. Raises OSError as bind(2) does."""
         if self.started:
             return
-        sock = self._asked
-        if not isinstance(sock, socket.socket):
-            family = socket.AF_INET6 if ":" in sock[0] else socket.AF_INET
-            sock = socket.create_server(self._asked, family=family, backlog=self._cfg.backlog)
-        # A plain one under it: the engine never waits in the socket itself.
+        asked = self._asked
+        if isinstance(asked, tuple):
+            family = socket.AF_INET6 if ":" in asked[0] else socket.AF_INET
+            sock = socket.create_server(asked, family=family, backlog=self._cfg.backlog)
+        else:
+            sock = asked
         sock.setblocking(False)
         listener = Listener(sock)
         self.address = sock.getsockname()

@@ -1,5 +1,5 @@
-"""Runs gevent's own tests of its WSGI server on `indrik.gevent.WSGIServer`, in a process of its own: they patch
-the standard library. Prints how many ran, and a line for each that did not pass.
+"""Runs gevent's own tests of its WSGI server on `indrik.gevent.WSGIServer`, in a process of its own because
+they patch the standard library. Prints how many ran, and a line for each that did not pass.
 
     python pywsgi_suite.py [TEST ...]
 """

@@ -102,8 +102,8 @@ ROWS = (
         kind=Whole(),
         metavar="INT",
         default=1000,
-        help="Connections that one worker holds at most, of any kind. For one more, the one that has been idle "
-        "longest is closed; while none is idle, nobody is accepted.",
+        help="Connections that one worker holds at most, of any kind. For one more, the one that has been "
+        "idle longest is closed; while none is idle, nobody is accepted.",
     ),
     Setting(
         name="max_requests",
