@@ -357,6 +357,21 @@ def test_refusals_are_logged(serve_gevent: ServerFactory) -> None:
     server.wait_for_log("Invalid request from ip=127.0.0.1")
 
 
+@pytest.mark.parametrize("engine", ["poll", "inotify"])
+def test_changed_code_is_loaded(serve_gevent: ServerFactory, gevent_folder: Path, engine: str) -> None:
+    server = serve_gevent("--reload", "--reload-engine", engine)
+    assert server.get().endswith(" 1")
+    # The thread that watches does not hold up the hub.
+    begun = time.monotonic()
+    for _ in range(20):
+        assert server.get().endswith(" 1")
+    assert time.monotonic() - begun < 10
+    (gevent_folder / "app.py").write_text(APP.replace('{os.getpid()} 1"', '{os.getpid()} 2"'))
+    wait_for(lambda: server.get().endswith(" 2"), "the new code")
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
 # --- start ---
 
 

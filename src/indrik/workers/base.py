@@ -188,6 +188,10 @@ class Worker:
             self.wsgi = _answer_500
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
         self.reloader.find_change()
+        self.start_reloader()
+
+    def start_reloader(self) -> None:
+        """Have `reloader` run in a thread of its own."""
         self.reloader.start()
 
     def _note_change(self, name: str) -> None:

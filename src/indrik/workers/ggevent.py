@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import time
 import traceback
 from collections import deque
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.greenlets import Greenlets
+from indrik.engine.originals import original
 from indrik.engine.waiting import Waiting
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.workers import patching
@@ -61,6 +63,10 @@ class GeventWorker(ServingWorker):
         # A Timeout that the application let escape, and a request that was killed: their requests fail.
         self.failures = (gevent.Timeout, gevent.GreenletExit)
         super().run()
+
+    def start_reloader(self) -> None:
+        # A real thread, which gevent's is not: it looks at many files, and watchfiles waits in C.
+        original(_thread, "start_new_thread")(self.reloader.run, ())
 
     # --- parts of the engine ---
 
