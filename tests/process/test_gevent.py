@@ -124,6 +124,11 @@ def test_a_timeout_that_was_left_running_meets_no_other_request(serve_gevent: Se
         get_on(client, "/leak")
         for _ in range(3):
             get_on(client, "/sleep?0.3")
+        # And one that runs out while its greenlet waits for a request takes none with it.
+        get_on(client, "/leak")
+        server.wait_for_log("failed with Timeout", 2)
+        for _ in range(3):
+            get_on(client)
 
 
 def test_a_timeout_that_escapes_fails_its_request_alone(serve_gevent: ServerFactory) -> None:

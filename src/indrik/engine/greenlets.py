@@ -184,6 +184,9 @@ class Greenlets(Handler):
                     if monotonic() - began > _LONG_TURN:
                         break
             self._serve_queue()
+        except BaseException as error:
+            # A fault of the engine, or what a signal's handler raised: the worker's end, not the hub's affair.
+            self.failure = error
         finally:
             self._is_turning = False
             self._rest()
@@ -300,10 +303,11 @@ class Greenlets(Handler):
         return carrier
 
     def _is_unknown(self, carrier: Carrier) -> cython.bint:
-        """Whether only `carrier` knows its greenlet, and nobody has left anything in it."""
+        """Whether only `carrier` knows its greenlet, which still runs, and nobody has left anything in it."""
         greenlet = carrier.greenlet
         return (
-            getrefcount(greenlet) == self._alone
+            bool(greenlet)
+            and getrefcount(greenlet) == self._alone
             and weakref.getweakrefcount(greenlet) == 0
             and not greenlet.__dict__
         )
