@@ -193,6 +193,20 @@ def test_flask_sock(serve: ServerFactory, folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gthread", "gevent"])
+def test_a_websocket_outlives_the_time_of_a_request(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text(FLASK_SOCK)
+    server = start(serve, kind, "--request-timeout", "0.5")
+    client = simple_websocket.Client(f"ws{url_of(server)}/echo")
+    client.send("one")
+    assert client.receive(10)
+    assert client.receive(1.5) is None
+    client.send("two")
+    assert client.receive(10).startswith("two ")
+    client.close()
+    assert "REQUEST TIMEOUT" not in server.log()
+
+
+@pytest.mark.parametrize("kind", ["gthread", "gevent"])
 def test_a_worker_leaves_when_its_websockets_are_closed(
     serve: ServerFactory, folder: Path, kind: str
 ) -> None:

@@ -10,7 +10,7 @@ import cython
 from indrik.engine.body import NO_BODY
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
-from indrik.engine.timers import Timer
+from indrik.engine.timers import NEVER, Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
@@ -285,7 +285,7 @@ class Exchange:
 
     def take(self) -> tuple[int, bytes]:
         """Takes the connection out of the server's hands: its descriptor, which is the caller's to close, and
-        what was read of it behind the request.
+        what was read of it behind the request. From then on the request has no deadline.
 
         Raises `OSError` (ENOTCONN) when the response has ended or the client has left.
         """
@@ -299,6 +299,7 @@ class Exchange:
             ownership.release()
         self.is_finished = True
         self.is_taken = True
+        self.deadline = NEVER
         return taken
 
     def abort(self) -> None:
