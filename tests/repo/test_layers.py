@@ -26,6 +26,7 @@ LAYERS = {
     "workers": 5,
     "arbiter": 5,
     "app": 6,
+    "gevent": 6,
 }
 # The root package holds the version and imports nothing; `python -m indrik` sits on top of all.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}

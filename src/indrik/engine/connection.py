@@ -6,9 +6,12 @@ became readable or writable, or that a deadline passed.
 
 from __future__ import annotations
 
-import enum
+import errno
 import os
 import socket
+
+# The plain class below `socket.socket`, which gevent replaces.
+from _socket import socket as _Socket
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import HALF_CLOSED, LEFT, Exchange, open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.sender import Sender
+from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, close_connection, receive, reset_when_closed
 from indrik.protocol.chunked import ChunkedDecoder
@@ -34,28 +38,8 @@ if TYPE_CHECKING:
     from indrik.net.listeners import Listener
 
 
-class State(enum.IntEnum):
-    """What happens on a connection now. Exactly one owner at a time: the exchange in EXCHANGE, else the
-    loop.
-    """
-
-    HEAD = 0  # idle, or a request head is arriving
-    BODY = 1  # the body of `request` is arriving
-    EXCHANGE = 2  # a handler answers
-    SENDING = 3  # the response is complete, its rest waits for the client to read
-    LINGERING = 4  # nothing more is sent; input is thrown away so that the client can read the last answer
-    CLOSED = 5
-    PROXY_HEADER = 6  # just accepted; a PROXY header may or must come before the first request
-
-
-# The values of `State` as plain integers, which are C integers when compiled.
-_HEAD = 0
-_BODY = 1
-_EXCHANGE = 2
-_SENDING = 3
-_LINGERING = 4
-_CLOSED = 5
-_PROXY_HEADER = 6
+# The values of `State`, which are C integers when compiled.
+_HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED, _PROXY_HEADER = range(7)
 
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
@@ -543,8 +527,11 @@ class Connection(Sender):
             self.close()
             return
         try:
-            with socket.socket(fileno=os.dup(self.fd)) as twin:
+            twin = _Socket(fileno=os.dup(self.fd))
+            try:
                 twin.shutdown(socket.SHUT_WR)
+            finally:
+                twin.close()
         except OSError:
             self.close()
             return
@@ -564,6 +551,21 @@ class Connection(Sender):
         if self._lingered >= _LINGER_STEP and context.now < self._marked and not context.is_draining:
             self._lingered = 0
             self._arm(context.timers.linger)
+
+    def take(self) -> tuple[int, bytes]:
+        if self.state != _EXCHANGE or self._output:
+            raise OSError(errno.ENOTCONN, "the connection is not the application's to take now")
+        self.state = _CLOSED
+        self.is_closed = True
+        self._end_exchange()
+        disarm(self)
+        data = self._input
+        self._input = b""
+        if self.is_watched:
+            self._context.poller.forget(self.fd)
+        del self._context.connections[self.fd]
+        self._context.has_room = True
+        return self.fd, data
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""

@@ -15,7 +15,6 @@ import threading
 
 # gevent replaces those of `threading`.
 from _thread import allocate_lock
-from collections import deque
 from collections.abc import Callable, Iterator
 
 import cython
@@ -23,9 +22,9 @@ import cython
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.interruption import interrupt
 from indrik.engine.loop import Engine
+from indrik.engine.queued import RequestQueue
 from indrik.engine.transport import monotonic, pause
 from indrik.errors import RequestTimeout
-from indrik.protocol.refusals import QueueTimedOut
 
 #: Seconds inside the application after which a call counts as long; also the period in which the watcher
 #: looks at the leader, so the lead changes after one to two of them. A change costs some 20 µs.
@@ -93,13 +92,12 @@ class Crew:
         self._ownership = engine.context.ownership
         self._handler = handler
         self._threads = threads
-        self._queue_timeout = queue_timeout
         self._longest_wait = longest_wait
         self._on_news = on_news
         self.failure: BaseException | None = None
         self.members: list[Member] = []
         self._resting: list[Member] = []
-        self._queue: deque[Exchange] = deque()
+        self._queue = RequestQueue(queue_timeout, "thread")
         self._leader: Member | None = None
         self._inside = 0
         self._is_over = False
@@ -172,12 +170,12 @@ class Crew:
     @property
     def waiting(self) -> int:
         """Whole requests that wait for a thread."""
-        return len(self._queue)
+        return self._queue.length
 
     @property
     def is_at_rest(self) -> bool:
         """Whether no request is inside the application or waits for it. With the ownership."""
-        return not self._inside and not self._queue
+        return not self._inside and not self._queue.length
 
     # --- the threads; everything below runs with the ownership held, but for what is marked ---
 
@@ -224,8 +222,8 @@ class Crew:
         while self._leader is member and not self._is_over:
             exchange = engine.next_exchange()
             if exchange is not None:
-                if self._inside >= self._threads or self._queue:
-                    self._queue.append(exchange)
+                if self._inside >= self._threads or self._queue.length:
+                    self._queue.put(exchange)
                 else:
                     self._call(member, exchange)
                 self._serve_queue(member)
@@ -240,8 +238,8 @@ class Crew:
         context = self._context
         longest: cython.double = self._longest_wait
         timeout: cython.double
-        if self._queue and self._queue_timeout:
-            longest = min(longest, self._expire_queue())
+        if self._queue.length:
+            longest = min(longest, self._queue.expire(context.now) - context.now)
         timeout = self.engine.wait_time(longest)
         if self._request_timeout and self._inside:
             timeout = min(timeout, self._end_overdue())
@@ -294,8 +292,8 @@ class Crew:
         self._long_share += ((1.0 if took > _LONG else 0.0) - self._long_share) / _MEMORY
 
     def _serve_queue(self, member: Member) -> None:
-        while self._queue and self._inside < self._threads and not self._is_over:
-            self._call(member, self._queue.popleft())
+        while self._queue.length and self._inside < self._threads and not self._is_over:
+            self._call(member, self._queue.take())
 
     def _promote(self) -> None:
         """Gives the lead to a thread that rests."""
@@ -306,22 +304,6 @@ class Crew:
             member.gate.release()
         elif len(self.members) <= self._threads:
             self._hire()
-
-    def _expire_queue(self) -> cython.double:
-        """Refuses what has waited too long; seconds until the next one has."""
-        now: cython.double = self._context.now
-        exchange: Exchange
-        while self._queue:
-            exchange = self._queue[0]
-            left: cython.double = exchange.arrived_at + self._queue_timeout - now
-            if left > 0.0:
-                return left
-            self._queue.popleft()
-            exchange.close_body()
-            exchange.turn_away(
-                QueueTimedOut(f"no thread was free for {self._queue_timeout:g} s ({exchange.request.line!r})")
-            )
-        return self._longest_wait
 
     def _end_overdue(self) -> cython.double:
         """Ends calls whose deadline has passed; seconds until the next deadline."""

@@ -36,6 +36,8 @@ cdef class Exchange:
     cdef public int departure
     cdef public bint awaits_drain
     cdef public object owner
+    cdef public object on_departure
+    cdef readonly bint is_taken
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 import cython
@@ -10,7 +11,7 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.inlet import Inlet
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
-from indrik.engine.timers import Timer
+from indrik.engine.timers import NEVER, Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
@@ -94,6 +95,14 @@ class Channel(Timer):
         """Answers with what `refusal` says, and closes."""
         raise NotImplementedError
 
+    def take(self) -> tuple[int, bytes]:
+        """Gives the descriptor and the unread input away, and forgets them. Raises `OSError`."""
+        raise NotImplementedError
+
+    def open_socket(self, fd: int) -> Any:
+        """A socket for a descriptor that was taken, which waits in the worker kind's way. Owns it."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Ends the channel at once."""
         raise NotImplementedError
@@ -135,8 +144,9 @@ class Exchange:
     arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
     monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished:
     the response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
-    deadline: when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
-    `open_exchange`.
+    deadline: when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT.
+    on_departure: what is to be called when that changes, None for nothing; the handler calls it. is_taken:
+    the application has taken the socket over. Made by `open_exchange`.
     """
 
     channel: Channel
@@ -152,6 +162,8 @@ class Exchange:
     departure: int
     awaits_drain: bool
     owner: object
+    on_departure: Any
+    is_taken: bool
     _may_keep_alive: bool
 
     @property
@@ -336,6 +348,25 @@ class Exchange:
             detail = f"the application did not answer {self.request.line!r} in time"
             self.channel.refuse(RequestOverdue(detail))
 
+    def take(self) -> tuple[int, bytes]:
+        """Takes the connection out of the server's hands: its descriptor, which is the caller's to close, and
+        what was read of it behind the request. From then on the request has no deadline.
+
+        Raises `OSError` (ENOTCONN) when the response has ended or the client has left.
+        """
+        if self.is_finished:
+            raise OSError(errno.ENOTCONN, "the response has ended: the connection is not this request's")
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            taken = self.channel.take()
+        finally:
+            ownership.release()
+        self.is_finished = True
+        self.is_taken = True
+        self.deadline = NEVER
+        return taken
+
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
         if self.is_finished:
@@ -369,6 +400,8 @@ def open_exchange(
     exchange.departure = 0  # PRESENT; here a C integer
     exchange.awaits_drain = False
     exchange.owner = None
+    exchange.on_departure = None
+    exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange
 

@@ -275,7 +275,8 @@ class Engine:
                 self._pause_listening()
                 return False
         try:
-            sock, address = listener.sock.accept()
+            # Without the socket that accept() makes: a patched process would make it one of gevent's.
+            fd, address = listener.sock._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return False
         except OSError as error:
@@ -287,9 +288,8 @@ class Engine:
                 self._pause_listening()
                 self._accepts_at = context.now + _EXHAUSTED_PAUSE
             return False
-        sock.setblocking(False)
+        os.set_blocking(fd, False)
         peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
-        fd = sock.detach()
         connection = Connection(context, fd, peer, listener, self._trusts(peer))
         if self._proxies is not None:
             connection.expect_proxy_header(self._proxies(peer))

@@ -16,6 +16,8 @@ from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import reset_when_closed, transmit, transmit_two
 
 if TYPE_CHECKING:
+    import socket
+
     from indrik.net.listeners import Listener
 
 #: What a broken connection raises; anything else is an error of ours or of the file system.
@@ -145,6 +147,10 @@ class Sender(Channel):
         did.
         """
         return bool(self._context.waiting.wait_departed(self, timeout))
+
+    def open_socket(self, fd: int) -> socket.socket:
+        """A socket object of the kind that the application expects, which owns `fd`."""
+        return self._context.waiting.open_socket(fd)
 
     # --- told by the loop, or by who waits while no loop turns ---
 

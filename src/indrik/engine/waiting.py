@@ -6,13 +6,16 @@ Kinds that may not block their thread give the engine another `Waiting`.
 from __future__ import annotations
 
 import select
+import socket
 from typing import TYPE_CHECKING
+
+from indrik.engine.originals import original
 
 if TYPE_CHECKING:
     from indrik.engine.sender import Sender
 
-# Taken now: gevent replaces it by one that knows of no POLLRDHUP.
-_poll = select.poll
+# gevent's own knows of no POLLRDHUP.
+_poll = original(select, "poll")
 
 #: poll(2) tells of POLLHUP and POLLERR unasked.
 _LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
@@ -52,3 +55,9 @@ class Waiting:
         poll = _poll()
         poll.register(fd, _LEFT)
         return bool(poll.poll(None if timeout is None else timeout * 1000.0))
+
+    def open_socket(self, fd: int) -> socket.socket:
+        """A socket that waits as the application's own ones do. Owns `fd` from now on."""
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(True)
+        return sock

@@ -15,7 +15,7 @@ import cython
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet
-from indrik.errors import ClientDisconnected
+from indrik.errors import ConnectionEnded
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.done import DONE
 from indrik.gateway.environ import EnvironBuilder
@@ -150,7 +150,7 @@ class HTTPCycle(RequestTask):
     # --- send ---
 
     def send(self, message: Any) -> Any:
-        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ClientDisconnected` when the
+        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ConnectionEnded` when the
         client has left.
         """
         kind = message["type"]
@@ -203,7 +203,7 @@ class HTTPCycle(RequestTask):
         self.tell()
 
     def _refuse_sending(self) -> None:
-        raise ClientDisconnected("the client has left, or the request has taken too long")
+        raise ConnectionEnded("the client has left, or the request has taken too long")
 
     async def _wait_drained(self) -> None:
         exchange = self._exchange
@@ -502,7 +502,7 @@ class ASGIGateway(Handler):
 
     def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
         """Says in the log how the application has failed."""
-        if isinstance(error, ClientDisconnected) and is_gone:
+        if isinstance(error, ConnectionEnded) and is_gone:
             self._log.debug("the client of %r left before the end of its response", line)
         elif isinstance(error, asyncio.CancelledError):
             if not is_overdue:

@@ -47,11 +47,12 @@ class Client:
         """Calls `function(*arguments)` once when it is noticed that the client has left: by this object, or
         by the server when it sends. At once if that has happened already.
         """
-        if self._exchange.channel.is_closed:
+        if self._exchange.departure != PRESENT or self._exchange.channel.is_closed:
             function(*arguments)
             return
         if self._callbacks is None:
             self._callbacks = []
+            self._exchange.on_departure = self.run_callbacks
         self._callbacks.append((function, arguments))
 
     def __call__(self, headers: Any) -> None:

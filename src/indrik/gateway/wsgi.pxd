@@ -1,5 +1,6 @@
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.gateway.client cimport Client, client_of
+from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.protocol.request cimport Request
@@ -23,5 +24,6 @@ cdef class WSGIGateway(Handler):
     cdef object _slot
     cdef object _notes
     cdef bint _has_deadline
+    cdef tuple _failures
     cdef object _context
     cdef _handle(self, Exchange exchange)

@@ -17,8 +17,9 @@ if cython.compiled:
     )
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.errors import RequestTimeout
+from indrik.errors import ClientDisconnected, RequestTimeout
 from indrik.gateway.client import client_of
+from indrik.gateway.client_socket import socket_of
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
@@ -145,6 +146,7 @@ class WSGIGateway(Handler):
     log: the worker's logger. before: called with the request before the application, None for nothing;
     after: called with request, environ and response behind it. uses_sendfile: whether file wrappers go by
     sendfile(2). request_timeout: seconds that a request has, 0 for any time; the worker kind enforces it.
+    failures: what, beside every `Exception`, is a failure of the application and not the end of the worker.
 
     Each request has a `contextvars.Context` of its own, a copy of the one in which the gateway was made: for
     the call, each step of the iteration, `close()` and the hooks. So nothing of it is visible in the next
@@ -161,6 +163,7 @@ class WSGIGateway(Handler):
         before: Any = None,
         after: Any = None,
         request_timeout: float = 0.0,
+        failures: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._application = application
         self._environs = environs
@@ -172,6 +175,7 @@ class WSGIGateway(Handler):
         self._after = after
         self._has_deadline = request_timeout > 0
         self._notes = ResponseNotes(log)
+        self._failures: tuple[type[BaseException], ...] = (Exception, *failures)
         self._context = contextvars.copy_context()
 
     def handle(self, exchange: Exchange) -> None:
@@ -186,6 +190,9 @@ class WSGIGateway(Handler):
         else:
             self._context.copy().run(self._handle, exchange)
 
+    def client_left(self, exchange: Exchange) -> None:
+        """Nothing: whoever answers notices it at his next step, or asks."""
+
     def _handle(self, exchange: Exchange) -> None:
         response: StartResponse = StartResponse.__new__(StartResponse)
         response.status = ""
@@ -198,6 +205,7 @@ class WSGIGateway(Handler):
         response._overran = False
         environ: dict | None = None
         client = client_of(exchange)
+        client_socket = socket_of(exchange)
         result: Any
         try:
             if self._before is not None:
@@ -205,12 +213,13 @@ class WSGIGateway(Handler):
             environ = self._environs.build(exchange)
             environ["wsgi.early_hints"] = client
             environ["indrik.disconnected"] = client
+            environ["gunicorn.socket"] = client_socket
             if self._has_deadline:
                 environ["indrik.deadline"] = Deadline(exchange)
             result = self._application(environ, response)
             try:
                 if exchange.is_finished:
-                    # Ended meanwhile for taking too long.
+                    # Ended meanwhile for taking too long, or the connection is the application's now.
                     raise _ClientGone
                 response.send_result(result)
             finally:
@@ -219,21 +228,27 @@ class WSGIGateway(Handler):
         except RequestRefused as refusal:
             exchange.refuse(refusal)
             return
-        except _ClientGone:
+        except (_ClientGone, ClientDisconnected):
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
-        except Exception as error:
-            self._failed(exchange, response, error)
+            exchange.abort()
+        except self._failures as error:
+            if exchange.is_taken and isinstance(error, StopIteration):
+                self._log.debug("the application has taken over the connection of %r", exchange.request.line)
+            else:
+                self._failed(exchange, response, error)
         except RequestTimeout:
             # Whoever raised it in here has logged it.
             self._slot.count_error()
             exchange.fail_overdue()
         if exchange.is_overdue:
             response.set_overdue()
-        if exchange.channel.is_closed:
+        if exchange.is_taken:
+            client_socket.close_taken()
+        elif exchange.channel.is_closed:
             client.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
-        if self._logs_access:
+        if self._logs_access and not exchange.is_taken:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )
@@ -256,7 +271,7 @@ class WSGIGateway(Handler):
             self._slot.count_error()
             self._log.exception("the application failed in close(), behind %r", exchange.request.line)
 
-    def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
+    def _failed(self, exchange: Exchange, response: Response, error: BaseException) -> None:
         self._slot.count_error()
         if isinstance(error, InvalidResponse):
             self._log.error(

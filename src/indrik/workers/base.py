@@ -86,6 +86,14 @@ class Worker:
         if cfg.reload:
             find_engine(cfg.reload_engine)
 
+    @classmethod
+    def prepare_process(cls, cfg: Any, log: Any, owner: Any) -> None:
+        """Make a process ready for this kind, before anything of the application is imported.
+
+        Called in each worker, and before that in the process that preloads for it (`preload_app`). `owner` is
+        the worker, or there the arbiter.
+        """
+
     def notify(self) -> None:
         """Say that this worker is alive."""
         if self.slot is not None:
@@ -147,6 +155,7 @@ class Worker:
             os.environ[name] = value
         drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
         random.seed()
+        self.prepare_process(self.cfg, self.log, self)
         self._open_wakeup()
         self._set_close_on_exec()
         self.init_signals()
@@ -179,6 +188,10 @@ class Worker:
             self.wsgi = _answer_500
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
         self.reloader.find_change()
+        self.start_reloader()
+
+    def start_reloader(self) -> None:
+        """Have `reloader` run in a thread of its own."""
         self.reloader.start()
 
     def _note_change(self, name: str) -> None:

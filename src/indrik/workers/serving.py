@@ -33,6 +33,9 @@ class ServingWorker(Worker):
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
 
+    #: What, beside every `Exception`, is a failure of the application and not the end of the worker.
+    failures: tuple[type[BaseException], ...] = ()
+
     engine: Engine
 
     def run(self) -> None:
@@ -156,6 +159,7 @@ class ServingWorker(Worker):
             before=self._before_hook(),
             after=self._after_hook(),
             request_timeout=cfg.request_timeout,
+            failures=self.failures,
         )
 
     def _before_hook(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from indrik.config.kinds import Choice, Seconds, Whole
+from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
 from indrik.config.resolved import ClassName
 from indrik.config.setting import FromEnvironment, Setting
@@ -27,13 +28,12 @@ ROWS = (
         kind=ClassName(WORKER_ALIASES),
         metavar="STRING",
         default="sync",
-        unsupported_values=frozenset(
-            {"gevent", "gevent_wsgi", "gevent_pywsgi", "tornado"},
-        ),
-        reason="this version has the worker kinds sync, gthread and asgi; the others come in later versions",
+        unsupported_values=frozenset({"tornado"}),
+        reason="the worker kind tornado is not part of indrik",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
-        "`gthread`. Dotted paths of Gunicorn's own worker classes are understood.",
+        "`gthread`. `gevent` needs the extra of that name (`pip install 'indrik[gevent]'`). Dotted paths of "
+        "Gunicorn's own worker classes are understood.",
     ),
     Setting(
         name="threads",
@@ -70,14 +70,38 @@ ROWS = (
         "with Retry-After; 0 = any time. It says nothing to `sync`, which reads no request before its turn.",
     ),
     Setting(
+        name="worker_greenlets",
+        section=SECTION,
+        flags=("--worker-greenlets",),
+        kind=Whole(minimum=1),
+        metavar="INT",
+        default=1000,
+        own=True,
+        help="Requests that one `gevent` worker has in progress at most, each in a greenlet of its own. More "
+        "wait, read and parsed, for `queue_timeout`. Idle connections have no greenlet.",
+    ),
+    Setting(
+        name="gevent_patch",
+        section=SECTION,
+        flags=("--gevent-patch",),
+        kind=Patching(),
+        metavar="YES/NO",
+        default=True,
+        own=True,
+        help="Whether a `gevent` worker has gevent replace what waits in the standard library "
+        "(`gevent.monkey.patch_all`), before the application is imported. In a file also a dict of that "
+        "function's arguments: `{'thread': False}`. Then `post_patch` is called. What the configuration file "
+        "imports is imported before that, in the master too: keep `ssl` and its users out of it.",
+    ),
+    Setting(
         name="worker_connections",
         section=SECTION,
         flags=("--worker-connections",),
         kind=Whole(),
         metavar="INT",
         default=1000,
-        help="Requests that one worker has in progress at most, for the kinds that serve many at once. It "
-        "says nothing to `sync`, which serves one at a time. Idle kept-alive connections do not count.",
+        help="Connections that one worker holds at most, of any kind. For one more, the one that has been "
+        "idle longest is closed; while none is idle, nobody is accepted.",
     ),
     Setting(
         name="max_requests",
