@@ -131,6 +131,36 @@ def test_a_timeout_that_was_left_running_meets_no_other_request(serve_gevent: Se
             get_on(client)
 
 
+COUNTING = """\
+import gevent.local
+from indrik.workers.hub import HubHost
+MADE = []
+make = HubHost.new_greenlet
+def count(self, run):
+    MADE.append(1)
+    return make(self, run)
+HubHost.new_greenlet = count
+LOCAL = gevent.local.local()
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/local":
+        LOCAL.value = 1
+    text = str(len(MADE))
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+def test_a_greenlet_is_used_again_unless_somebody_knows_it(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(COUNTING)
+    server = serve("-k", "gevent").wait_ready()
+    with server.connect() as client:
+        made = int(get_on(client))
+        for _ in range(50):
+            assert int(get_on(client)) == made
+        for count in range(20):
+            assert int(get_on(client, "/local")) == made + count
+
+
 def test_a_timeout_that_escapes_fails_its_request_alone(serve_gevent: ServerFactory) -> None:
     server = serve_gevent()
     pid = server.get_pid()

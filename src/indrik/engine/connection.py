@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from indrik.net.listeners import Listener
 
 
-# The values of `State`, which are C integers when compiled.
+# `State`, as C integers when compiled.
 _HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED, _PROXY_HEADER = range(7)
 
 #: Reads in a row before other connections get their turn.

@@ -185,8 +185,7 @@ class Greenlets(Handler):
                         break
             self._serve_queue()
         except BaseException as error:
-            # A fault of the engine, or what a signal's handler raised: the worker's end, not the hub's
-            # affair.
+            # A fault of the engine, or raised by a signal's handler: the worker's end, not the hub's affair.
             self.failure = error
         finally:
             self._is_turning = False
