@@ -23,7 +23,7 @@ from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import InvalidResponse, ResponseHead, render
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
@@ -42,7 +42,7 @@ class _ClientGone(Exception):
 class Response:
     """start_response of one request, and the state of its response.
 
-    Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent.
+    Loggers and hooks see it as Gunicorn's response object: status, status_code, headers, sent; and queued.
     """
 
     status: str
