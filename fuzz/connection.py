@@ -204,7 +204,9 @@ class _Server:
         self.calls.append(Message(environ["REQUEST_METHOD"], environ["RAW_URI"], body))
         return _application(self.shape, environ, start_response)
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self, kind: str, peer: tuple[str, int] | None, detail: str, status: str, *_: object
+    ) -> None:
         assert status, f"{kind}: {detail}"
         self.refusals.append(kind)
 

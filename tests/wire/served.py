@@ -131,7 +131,9 @@ class Served:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         return self.is_trusted
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self, kind: str, peer: tuple[str, int] | None, detail: str, status: str, *_: object
+    ) -> None:
         self.refusals.append((kind, detail, status))
 
     def reset(self) -> None:

@@ -20,7 +20,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
+from indrik.engine.transport import RECEIVE_SIZE, monotonic, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
@@ -389,8 +389,16 @@ class Connection(Channel):
             self.close()
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Answers a request that never reaches the application, and closes."""
-        self._note_refusal(refusal.kind, refusal.detail, refusal.status)
+        """Answers with what `refusal` says, in place of the application, and closes."""
+        request = self._request
+        took: cython.double = 0.0
+        exchange = self._exchange
+        if exchange is not None:
+            request = exchange.request
+            took = monotonic() - exchange.arrived_at
+        self._context.note_refusal(
+            refusal.kind, self.peer, refusal.detail, refusal.status, request, took
+        )
         if self._body is not None:
             self._body.discard()
             self._body = None
@@ -625,5 +633,5 @@ class Connection(Channel):
             self.is_watched = True
             self._context.poller.watch_connection(self.fd, True)
 
-    def _note_refusal(self, kind: str, detail: str, status: str = "") -> None:
-        self._context.note_refusal(kind, self.peer, detail, status)
+    def _note_refusal(self, kind: str, detail: str) -> None:
+        self._context.note_refusal(kind, self.peer, detail)

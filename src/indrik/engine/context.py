@@ -18,6 +18,7 @@ from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
+from indrik.protocol.request import Request
 from indrik.protocol.response import fields_tail, format_date
 from indrik.scoreboard import Slot
 
@@ -31,8 +32,18 @@ _SERVER = "indrik"
 class RefusalSink(Protocol):
     """Where the engine says that it sent a client away; the log limits the rate."""
 
-    def __call__(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
-        """`kind` groups refusals, `status` is what the client was answered ("" if nothing)."""
+    def __call__(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
+        """`kind` groups refusals, `status` is what the client was answered ("" if nothing), `request` the
+        head if it could be read, `took` the seconds since the request was whole, 0 if it never was.
+        """
 
 
 class Context:
@@ -119,10 +130,18 @@ class Context:
         self.now = monotonic()
         self.slot.beat(self.now)
 
-    def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
+    def note_refusal(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str = "",
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         """Counts and logs that a client was sent away."""
         self.slot.count_refused()
-        self._on_refusal(kind, peer, detail, status)
+        self._on_refusal(kind, peer, detail, status, request, took)
 
     def response_tail(self) -> str:
         """The end of every response head: Date and Server; made anew each second."""

@@ -265,7 +265,7 @@ class Crew:
         member.exchange = exchange
         if self._request_timeout:
             member.stage = _IN_TIME
-            exchange.deadline = exchange.started_at + self._request_timeout
+            exchange.deadline = monotonic() + self._request_timeout
         if self._leader is member:
             if self._long_share >= _MOSTLY_LONG:
                 self._promote()
@@ -295,6 +295,8 @@ class Crew:
 
     def _serve_queue(self, member: Member) -> None:
         while self._queue and self._inside < self._threads and not self._is_over:
+            # The wait that ends here is being measured, and the last event may be long ago.
+            self._context.now = monotonic()
             self._call(member, self._queue.popleft())
 
     def _promote(self) -> None:

@@ -27,6 +27,7 @@ cdef class Exchange:
     cdef object _body
     cdef readonly bint is_finished
     cdef public bint has_begun
+    cdef readonly bint was_refused
     cdef public int departure
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1

@@ -114,7 +114,8 @@ class Exchange:
     arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
     monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished:
     the response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
-    deadline: when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
+    was_refused: the server has answered in the handler's place, and the access log has the line. deadline:
+    when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
     `open_exchange`.
     """
 
@@ -126,6 +127,7 @@ class Exchange:
     _body: BinaryIO | None
     is_finished: bool
     has_begun: bool
+    was_refused: bool
     departure: int
     _may_keep_alive: bool
 
@@ -235,7 +237,7 @@ class Exchange:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
         if self.is_finished:
             return
-        self.is_finished = True
+        self.is_finished = self.was_refused = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
@@ -246,7 +248,7 @@ class Exchange:
     def turn_away(self, refusal: RequestRefused) -> None:
         """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
         if not self.is_finished:
-            self.is_finished = True
+            self.is_finished = self.was_refused = True
             self.channel.refuse(refusal)
 
     def fail_overdue(self) -> None:
@@ -268,6 +270,7 @@ class Exchange:
         if self.has_begun:
             self.channel.close()
         else:
+            self.was_refused = True
             detail = f"the application did not answer {self.request.line!r} in time"
             self.channel.refuse(RequestOverdue(detail))
 
@@ -299,6 +302,7 @@ def open_exchange(
     exchange._body = body
     exchange.is_finished = False
     exchange.has_begun = False
+    exchange.was_refused = False
     exchange.departure = 0  # PRESENT; here a C integer
     exchange._may_keep_alive = True
     return exchange

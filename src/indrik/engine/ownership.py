@@ -23,6 +23,11 @@ class Ownership:
             # Closed but while somebody who waits may come through.
             self._gate.acquire()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody holds it at this moment."""
+        return bool(self._is_held) if cython.compiled else self._gate.locked()
+
     def acquire(self) -> None:
         """Waits until nobody else holds it, and takes it."""
         if cython.compiled:

@@ -67,6 +67,11 @@ class Response:
         return length
 
     @property
+    def queued(self) -> float:
+        """Seconds that the whole request waited for the application."""
+        return self._exchange.waited()
+
+    @property
     def headers_sent(self) -> bool:
         """Whether the head has been sent, so that the status cannot be changed any more."""
         return self._head is not None
@@ -349,7 +354,10 @@ class WSGIGateway(Handler):
             client.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
-        if self._logs_access:
+        if exchange.was_refused:
+            # For the hook: whatever the application has set came too late.
+            response.status = RequestOverdue.status
+        elif self._logs_access:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )

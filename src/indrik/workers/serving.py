@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from typing import Any, ClassVar
 
 from indrik import __version__
-from indrik.engine.exchange import Handler
+from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.engine.waiting import Waiting
@@ -126,6 +127,31 @@ class ServingWorker(Worker):
                 pass
         except BlockingIOError:
             pass
+
+    # --- requests that take too long ---
+
+    def log_overdue(self, exchange: Exchange, ident: int, thread: str) -> None:
+        """Write the request that has taken longer than `request_timeout`, and the stack of the thread that it
+        runs in: `ident` is the thread's identifier, `thread` its name. Any thread.
+        """
+        frame = sys._current_frames().get(ident)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
+        self.log.error(
+            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
+            exchange.request.line,
+            self.cfg.request_timeout,
+            thread,
+            stack.rstrip(),
+        )
+
+    def replace_stuck(self, thread: str) -> None:
+        """Have the worker replaced: `RequestTimeout` has not ended what `thread` does. It waits in C, where
+        Python cannot interrupt it, or the application has caught what was raised. Any thread.
+        """
+        self.log.error(
+            "thread %s cannot be interrupted; the worker is replaced (pid: %s)", thread, self.pid
+        )
+        self.request_replacement(Recycle.STUCK_REQUEST)
 
     # --- the gateway ---
 
