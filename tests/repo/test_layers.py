@@ -25,8 +25,9 @@ LAYERS = {
     "workers": 5,
     "arbiter": 5,
     "app": 6,
+    "testing": 7,
 }
-# The root package holds the version and imports nothing; `python -m indrik` sits on top of all.
+# The root package holds the version and imports nothing; `python -m indrik` sits on top of all that serves.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
 
 # The master never touches a client's bytes.

@@ -21,6 +21,7 @@ from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.scoreboard import Scoreboard
 from tests.wire import applications
 
@@ -132,7 +133,13 @@ class Served:
         return self.is_trusted
 
     def _refused(
-        self, kind: str, peer: tuple[str, int] | None, detail: str, status: str, *_: object
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
     ) -> None:
         self.refusals.append((kind, detail, status))
 

@@ -26,7 +26,9 @@ class Ownership:
     @property
     def is_held(self) -> bool:
         """Whether somebody holds it at this moment."""
-        return bool(self._is_held) if cython.compiled else self._gate.locked()
+        if cython.compiled:
+            return bool(self._is_held)
+        return self._gate.locked()
 
     def acquire(self) -> None:
         """Waits until nobody else holds it, and takes it."""

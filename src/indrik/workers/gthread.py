@@ -18,6 +18,7 @@ class ThreadWorker(ServingWorker):
     """
 
     is_multithreaded: ClassVar[bool] = True
+    enforces_request_timeout: ClassVar[bool] = True
 
     def serve(self) -> None:
         self._crew = Crew(

@@ -15,6 +15,7 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.engine.waiting import Waiting
+from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
@@ -34,7 +35,20 @@ class ServingWorker(Worker):
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
 
+    #: Whether the kind ends requests that take longer than `request_timeout`; one that does not refuses the
+    #: setting.
+    enforces_request_timeout: ClassVar[bool] = False
+
     engine: Engine
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.request_timeout and not cls.enforces_request_timeout:
+            raise ConfigError(
+                f"request_timeout is {cfg.request_timeout:g}, but the worker kind {cls.__name__} cannot end "
+                "a request that takes too long: set it to 0, or use another kind"
+            )
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import ClassVar
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.gateway.wsgi import WSGIGateway
@@ -17,6 +18,8 @@ class SyncWorker(ServingWorker):
     A slow client holds a connection and nothing else: the application is called when the request is whole,
     and what the client does not read is buffered.
     """
+
+    enforces_request_timeout: ClassVar[bool] = True
 
     _timed: TimedHandler | None = None
 
