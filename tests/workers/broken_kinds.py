@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -20,11 +21,12 @@ class LeavesInHaste(SyncWorker):
 
 
 class SleepsTooLong(SyncWorker):
-    """Waits without a sign of life."""
+    """Gives no sign of life any more, once it has served somebody."""
 
-    @property
-    def longest_wait(self) -> float:
-        return 60.0
+    def look_after(self) -> None:
+        super().look_after()
+        if self.engine.served:
+            time.sleep(60)
 
 
 class IgnoresQuit(SyncWorker):
