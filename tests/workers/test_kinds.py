@@ -6,17 +6,12 @@ from __future__ import annotations
 import pytest
 
 from indrik.testing import check_names, check_worker
-from indrik.workers import SUPPORTED_WORKERS
-
-#: More ways to run a kind than as it comes.
-VARIANTS: dict[str, tuple[tuple[str, ...], ...]] = {"gthread": (("--threads", "4"),)}
-
-KINDS = [(kind, options) for kind in SUPPORTED_WORKERS for options in ((), *VARIANTS.get(kind, ()))]
+from tests.workers.kinds import KINDS, interface_of, name_of
 
 
 @pytest.mark.parametrize("name", check_names())
-@pytest.mark.parametrize(
-    ("kind", "options"), KINDS, ids=[" ".join((kind, *options)) for kind, options in KINDS]
-)
-def test_promise(kind: str, options: tuple[str, ...], name: str) -> None:
-    check_worker(kind, options=options, only=[name]).raise_if_broken()
+@pytest.mark.parametrize("way", KINDS, ids=name_of)
+def test_promise(way: tuple[str, tuple[str, ...]], name: str) -> None:
+    kind, options = way
+    report = check_worker(kind, options=options, application_kind=interface_of(kind), only=[name])
+    report.raise_if_broken()
