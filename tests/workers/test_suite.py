@@ -51,6 +51,14 @@ def test_every_broken_kind_is_tried() -> None:
     }
 
 
+@pytest.mark.parametrize("name", check_names())
+def test_the_asgi_application(importable: None, name: str) -> None:
+    """It does what the WSGI one does: a plain kind that calls it keeps every promise."""
+    kind = "asgi_kind.PlainASGIWorker"
+    report = check_worker(kind, options=("--threads", "4"), application_kind="asgi", only=[name])
+    report.raise_if_broken()
+
+
 def test_a_kind_that_does_not_start_is_broken() -> None:
     report = check_worker("nowhere.Kind", only=["serves"])
     assert [outcome.verdict for outcome in report.outcomes] == [BROKEN]

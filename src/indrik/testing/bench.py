@@ -17,7 +17,8 @@ _BESIDE = 3.0
 class Bench:
     """For one check, as a context manager: what it has started is gone afterwards.
 
-    worker: the kind, by name or dotted path. application: `MODULE:NAME`. options: given to every server.
+    worker: the kind, by name or dotted path. interface: what it calls, "wsgi" or "asgi". application: the one
+    to serve, `MODULE:NAME`. options: given to every server.
     concurrent: whether it lets a second request into the application beside the first; attentive: whether it
     goes on reading, and saying that it lives, while a request is inside; None to find out.
     """
@@ -25,11 +26,13 @@ class Bench:
     def __init__(
         self,
         worker: str,
+        interface: str,
         application: str,
         options: Sequence[str] = (),
         concurrent: bool | None = None,
         attentive: bool | None = None,
     ) -> None:
+        self.interface = interface
         self._worker = worker
         self._application = application
         self._options = tuple(options)
@@ -109,6 +112,16 @@ class Bench:
             server.open_gate("held")
             held.answer()
         return found
+
+    @property
+    def reads_bodies_first(self) -> bool:
+        """Whether the application is called when the request is whole. ASGI's reads the body itself."""
+        return self.interface == "wsgi"
+
+    def need_interface(self, interface: str) -> None:
+        """Ends the check unless the kind calls applications of this interface."""
+        if self.interface != interface:
+            raise NotPromised(f"it is about {interface}, and this kind calls {self.interface}")
 
     def need_concurrency(self) -> None:
         """Ends the check unless the kind has several requests inside at once."""

@@ -12,7 +12,7 @@ from indrik.testing.promises import CHECKS, Check, NotPromised
 from indrik.testing.report import BROKEN, KEPT, NOT_PROMISED, Outcome, Report
 
 #: Interface that a kind calls -> the application of the checks for it.
-APPLICATIONS = {"wsgi": "indrik.testing.wsgi:application"}
+APPLICATIONS = {"wsgi": "indrik.testing.wsgi:application", "asgi": "indrik.testing.asgi:application"}
 
 #: Lines of the server's log in a report.
 _LOG_LINES = 40
@@ -58,7 +58,8 @@ def check_worker(
         names = tuple(name for name in names if name in only)
     report = Report(worker)
     for name in names:
-        bench = Bench(worker, APPLICATIONS[application_kind], options, concurrent, attentive)
+        application = APPLICATIONS[application_kind]
+        bench = Bench(worker, application_kind, application, options, concurrent, attentive)
         outcome = _run(CHECKS[name], bench)
         report.outcomes.append(outcome)
         if on_outcome is not None:

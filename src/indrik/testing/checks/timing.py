@@ -31,14 +31,15 @@ def times_out_heads(bench: Bench) -> None:
 
 @check
 def times_out_bodies(bench: Bench) -> None:
-    """A body that stalls for `body_timeout` is answered with 408, without a call of the application."""
+    """A body that stalls for `body_timeout` is answered with 408; a WSGI application is not called."""
     server = bench.serve("--body-timeout", "1")
     with server.connect() as client:
         begun = time.monotonic()
-        client.send(request("/", "Content-Length: 10", method="POST") + b"half")
+        client.send(request("/digest", "Content-Length: 10", method="POST") + b"half")
         equal(client.answer().status, 408, "the status")
         _in_time(begun, "408")
-    equal(server.notes("called"), [], "calls of the application")
+    if bench.reads_bodies_first:
+        equal(server.notes("called"), [], "calls of the application")
 
 
 @check
