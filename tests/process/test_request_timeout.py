@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,35 @@ def test_the_next_request_has_its_whole_time(server: Server) -> None:
             get_on(sock, "/c/0.6")
             assert time.monotonic() - begun >= 0.6
     assert "REQUEST TIMEOUT" not in server.log()
+
+
+RACING = """\
+import os, random, time
+def application(environ, start_response):
+    end = time.monotonic() + 0.05 + random.uniform(-0.004, 0.003)
+    while time.monotonic() < end:
+        pass
+    text = str(os.getpid())
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_that_end_just_when_their_time_does(serve: ServerFactory, folder: Path, kind: str) -> None:
+    """Wherever the exception hits, no lock stays held, and the worker goes on."""
+    (folder / "app.py").write_text(RACING)
+    server = serve(*KINDS[kind], "--request-timeout", "0.05", "--timeout", "60").wait_ready()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: get(server, "/"), range(150)))
+    assert {answer[:12] for answer in answers} <= {b"HTTP/1.1 200", b"HTTP/1.1 504"}
+    # One answer each, whoever was first.
+    assert all(answer.count(b"HTTP/1.1") == 1 for answer in answers)
+    assert len({answer.split()[-1] for answer in answers if answer.startswith(b"HTTP/1.1 200")}) == 1
+    server.wait_for_log("REQUEST TIMEOUT")
+    assert server.log().count("Booting worker") == 1
+    assert "broke a rule" not in server.log()
+    assert "Traceback" not in server.log()
 
 
 def test_a_deadline_can_be_moved(server: Server) -> None:

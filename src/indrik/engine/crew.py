@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 import cython
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.engine.interruption import interrupt
+from indrik.engine.interruption import interrupt, is_interruptible
 from indrik.engine.loop import Engine
 from indrik.engine.transport import monotonic, pause
 from indrik.errors import RequestTimeout
@@ -46,6 +46,9 @@ _NO_LIMIT = 1 << 62
 #: Seconds that a thread has to leave the application after it was told to, before it counts as stuck.
 _GRACE = 5.0
 
+#: Seconds after which a thread that could not be interrupted where it was is looked at again.
+_SOON = 0.01
+
 #: `Member.stage` of a call in time, of one that was told to end, and of one that has not ended all the same.
 _IN_TIME = 0
 _TOLD = 1
@@ -56,13 +59,14 @@ class Member:
     """One thread of a crew. `gate` keeps it resting until it is opened; for whoever holds the ownership.
 
     ident: the thread's identifier. exchange: what it is inside the application with, None for nothing. stage:
-    of that call.
+    of that call. is_interrupted: whether the exception has been raised in it, or is about to be.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.exchange: Exchange | None = None
         self.stage = _IN_TIME
+        self.is_interrupted = False
         self.ident = 0
         self.gate = allocate_lock()
         self.gate.acquire()
@@ -286,6 +290,7 @@ class Crew:
             # What has not been raised yet must not be raised in the next request.
             interrupt(member.ident, None)
             member.stage = _IN_TIME
+            member.is_interrupted = False
         if self._leader is member:
             self._leader_inside = False
         member.exchange = None
@@ -339,19 +344,25 @@ class Crew:
             left = exchange.deadline - now
             if member.stage == _TOLD:
                 left += _GRACE
-            if left > 0.0:
-                nearest = min(nearest, left)
-            elif member.stage == _TOLD:
-                member.stage = _STUCK
-                if self._on_stuck is not None:
-                    self._on_stuck(member)
-            else:
+            if left <= 0.0:
+                if member.stage == _TOLD:
+                    member.stage = _STUCK
+                    if self._on_stuck is not None:
+                        self._on_stuck(member)
+                    continue
                 member.stage = _TOLD
-                nearest = min(nearest, _GRACE)
+                left = _GRACE
                 if self._on_overdue is not None:
                     self._on_overdue(member)
                 exchange.end_overdue()
-                interrupt(member.ident, RequestTimeout)
+            nearest = min(nearest, left)
+            if member.stage == _TOLD and not member.is_interrupted:
+                if is_interruptible(member.ident):
+                    member.is_interrupted = True
+                    interrupt(member.ident, RequestTimeout)
+                else:
+                    # In code of ours, which it leaves soon.
+                    nearest = min(nearest, _SOON)
         return nearest
 
     # --- waking ---

@@ -26,8 +26,10 @@ cdef class Exchange:
     cdef public double deadline
     cdef object _body
     cdef readonly bint is_finished
+    cdef public bint begins
     cdef public bint has_begun
     cdef readonly bint was_refused
+    cdef readonly bint is_overdue
     cdef public int departure
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1

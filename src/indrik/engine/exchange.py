@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cython
@@ -112,11 +113,12 @@ class Exchange:
     which takes the engine's ownership for each step by itself.
 
     arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
-    monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished:
-    the response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
-    was_refused: the server has answered in the handler's place, and the access log has the line. deadline:
-    when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
-    `open_exchange`.
+    monotonic seconds. begins: what is sent next is, or follows, the head of the final response; the gateway
+    sets it. has_begun: some of that was sent, so no other response can be given any more. is_finished: the
+    response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
+    was_refused: the server has answered in the handler's place, and the access log has the line. is_overdue:
+    it was ended for taking too long. deadline: when the request must be answered, 0 for never. departure:
+    PRESENT, HALF_CLOSED or LEFT. Made by `open_exchange`.
     """
 
     channel: Channel
@@ -126,8 +128,10 @@ class Exchange:
     deadline: float
     _body: BinaryIO | None
     is_finished: bool
+    begins: bool
     has_begun: bool
     was_refused: bool
+    is_overdue: bool
     departure: int
     _may_keep_alive: bool
 
@@ -186,22 +190,27 @@ class Exchange:
 
     def send(self, data: bytes) -> None:
         """Hands `data` over; what the kernel does not take now is queued and sent by the loop."""
-        if self.is_finished:
-            return
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            # Looked at in here: another thread may end it for taking too long.
+            if self.is_finished:
+                return
+            if self.begins:
+                self.has_begun = True
             self.channel.send(data)
         finally:
             ownership.release()
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces that should leave together."""
-        if self.is_finished:
-            return
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                return
+            if self.begins:
+                self.has_begun = True
             self.channel.send_two(head, data)
         finally:
             ownership.release()
@@ -211,6 +220,9 @@ class Exchange:
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                os.close(fd)
+                return
             self.channel.send_file(FileSegment(fd, offset, count))
         finally:
             ownership.release()
@@ -223,25 +235,22 @@ class Exchange:
 
     def finish(self, keep_alive: cython.bint) -> None:
         """Ends the response. The connection goes on with its next request, or closes after the last byte."""
-        if self.is_finished:
-            return
-        self.is_finished = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                return
+            self.is_finished = True
             self.channel.finish(keep_alive and self._may_keep_alive)
         finally:
             ownership.release()
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
-        if self.is_finished:
-            return
-        self.is_finished = self.was_refused = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
-            self.channel.refuse(refusal)
+            self.turn_away(refusal)
         finally:
             ownership.release()
 
@@ -266,7 +275,7 @@ class Exchange:
         """`fail_overdue` for the loop, which holds the ownership."""
         if self.is_finished:
             return
-        self.is_finished = True
+        self.is_finished = self.is_overdue = True
         if self.has_begun:
             self.channel.close()
         else:
@@ -276,12 +285,12 @@ class Exchange:
 
     def abort(self) -> None:
         """Closes the connection at once, so that the client cannot take the response for complete."""
-        if self.is_finished:
-            return
-        self.is_finished = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                return
+            self.is_finished = True
             self.channel.close()
         finally:
             ownership.release()
@@ -301,8 +310,10 @@ def open_exchange(
     exchange.deadline = 0.0
     exchange._body = body
     exchange.is_finished = False
+    exchange.begins = False
     exchange.has_begun = False
     exchange.was_refused = False
+    exchange.is_overdue = False
     exchange.departure = 0  # PRESENT; here a C integer
     exchange._may_keep_alive = True
     return exchange

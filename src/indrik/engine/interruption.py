@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 import cython
 
 if cython.compiled:
@@ -25,3 +28,24 @@ def interrupt(thread: int, exception: type[BaseException] | None) -> None:
 
         argument = None if exception is None else ctypes.py_object(exception)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), argument)
+
+
+#: Code that an exception may not be raised in, because it could leave a lock held. Of the engine only what
+#: waits for a client may be interrupted: it holds nothing meanwhile.
+_PROTECTED = ("indrik.engine.", "indrik.gateway.", "indrik.protocol.", "indrik.log.", "logging.")
+_WAITS = "indrik.engine.waiting"
+
+
+def is_interruptible(thread: int) -> bool:
+    """Whether an exception that is raised in the thread with this identifier now hits the application, or
+    what it calls. For whoever holds the engine's ownership, so that the thread does not.
+    """
+    frame = sys._current_frames().get(thread)
+    return frame is not None and is_interruptible_at(frame)
+
+
+def is_interruptible_at(frame: FrameType) -> bool:
+    """`is_interruptible` for a thread whose innermost frame is known."""
+    # Compiled code has no frames, and lets no exception in.
+    name = f"{frame.f_globals.get('__name__', '')}."
+    return name.startswith(f"{_WAITS}.") or not name.startswith(_PROTECTED)

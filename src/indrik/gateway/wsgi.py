@@ -113,6 +113,9 @@ class Response:
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
         if self._exchange.is_finished:
+            if self._exchange.is_overdue:
+                # Not the application's fault that it goes on: it has not been interrupted yet.
+                raise _ClientGone
             raise InvalidResponse("PEP 3333: write() was called after the end of the response")
         return data if type(data) is bytes else bytes(data)
 
@@ -136,7 +139,7 @@ class Response:
         if head.dropped is not None:
             self._gateway.note_dropped(head.dropped)
         self._head = head
-        exchange.has_begun = True
+        exchange.begins = True
         return head
 
     def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.interruption import is_interruptible_at
 from indrik.engine.ownership import Ownership
 from indrik.errors import RequestTimeout
 from indrik.signals import OVERDUE_SIGNAL
@@ -88,8 +89,8 @@ class TimedHandler(Handler):
         """In the main thread, wherever it is: perhaps in the application."""
         if self._exchange is None or self._stage not in (_TOLD, _STUCK):
             return
-        if self._ownership.is_held:
-            # Uncompiled, the engine could be left half-way. There is another signal soon.
+        if self._ownership.is_held or frame is None or not is_interruptible_at(frame):
+            # In code of ours, which it leaves soon; a lock would stay held. There is another signal then.
             return
         self._stage = _RAISED
         raise RequestTimeout
