@@ -133,7 +133,8 @@ class TestOverload:
             took = time.monotonic() - begun
             assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
             assert re.search(rb"\r\nRetry-After: [1-9]\d*\r\n", answer)
-            assert 1.0 <= took < 5.0
+            # It counts from when the turn of the loop began in which the request was read.
+            assert 0.9 <= took < 5.0
             assert not server.notes("called /late")
             # And one that is in time.
             patient = server.ask(stack, "/patient")

@@ -357,13 +357,23 @@ class Crew:
                 exchange.end_overdue()
             nearest = min(nearest, left)
             if member.stage == _TOLD and not member.is_interrupted:
-                if is_interruptible(member.ident):
-                    member.is_interrupted = True
-                    interrupt(member.ident, RequestTimeout)
-                else:
-                    # In code of ours, which it leaves soon.
+                member.is_interrupted = self._interrupt(member)
+                if not member.is_interrupted:
                     nearest = min(nearest, _SOON)
         return nearest
+
+    def _interrupt(self, member: Member) -> bool:
+        """Has `RequestTimeout` raised in the application; False if the thread is in code of ours, which it
+        leaves soon.
+        """
+        if is_interruptible(member.ident):
+            interrupt(member.ident, RequestTimeout)
+            # It may have gone on between the look and the deed. Further than to the ownership, which is held
+            # here, it cannot get, so there is time to take it back.
+            if is_interruptible(member.ident):
+                return True
+            interrupt(member.ident, None)
+        return False
 
     # --- waking ---
 

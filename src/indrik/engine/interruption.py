@@ -10,6 +10,9 @@ import cython
 if cython.compiled:
     from cython.cimports.cpython.ref import PyObject
     from cython.cimports.indrik.engine.interpreter import PyThreadState_SetAsyncExc
+else:
+    # ctypes is no part of every Python, and only this build needs it.
+    import ctypes
 
 
 def interrupt(thread: int, exception: type[BaseException] | None) -> None:
@@ -23,9 +26,6 @@ def interrupt(thread: int, exception: type[BaseException] | None) -> None:
         else:
             PyThreadState_SetAsyncExc(number, cython.cast(cython.pointer(PyObject), exception))
     else:
-        # Imported late: ctypes is no part of every Python, and only this build needs it.
-        import ctypes
-
         argument = None if exception is None else ctypes.py_object(exception)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), argument)
 
@@ -38,7 +38,8 @@ _WAITS = "indrik.engine.waiting"
 
 def is_interruptible(thread: int) -> bool:
     """Whether an exception that is raised in the thread with this identifier now hits the application, or
-    what it calls. For whoever holds the engine's ownership, so that the thread does not.
+    what it calls. For whoever holds the engine's ownership, so that the thread does not. When it returns, the
+    thread may have gone on.
     """
     frame = sys._current_frames().get(thread)
     return frame is not None and is_interruptible_at(frame)

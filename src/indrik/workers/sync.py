@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.gateway.wsgi import WSGIGateway
-from indrik.workers.deadlines import TimedHandler
 from indrik.workers.serving import ServingWorker
+
+if TYPE_CHECKING:
+    from indrik.workers.deadlines import TimedHandler
 
 
 class SyncWorker(ServingWorker):
@@ -26,6 +28,9 @@ class SyncWorker(ServingWorker):
     def make_handler(self, gateway: WSGIGateway) -> Handler:
         if not self.cfg.request_timeout:
             return gateway
+        # Imported late: most servers do without.
+        from indrik.workers.deadlines import TimedHandler
+
         self._timed = TimedHandler(gateway, self.cfg.request_timeout, self._on_overdue, self._on_stuck)
         return self._timed
 
