@@ -27,6 +27,7 @@ from indrik.gateway.environ import EnvironBuilder, EnvironSettings
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE
 from indrik.scoreboard import Scoreboard
 
@@ -204,7 +205,15 @@ class _Server:
         self.calls.append(Message(environ["REQUEST_METHOD"], environ["RAW_URI"], body))
         return _application(self.shape, environ, start_response)
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         assert status, f"{kind}: {detail}"
         self.refusals.append(kind)
 

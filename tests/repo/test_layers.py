@@ -27,8 +27,9 @@ LAYERS = {
     "arbiter": 5,
     "app": 6,
     "gevent": 6,
+    "testing": 7,
 }
-# The root package holds the version and imports nothing; `python -m indrik` sits on top of all.
+# The root package holds the version and imports nothing; `python -m indrik` sits on top of all that serves.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
 
 # The master never touches a client's bytes.

@@ -21,6 +21,7 @@ from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.scoreboard import Scoreboard
 from tests.wire import applications
 
@@ -131,7 +132,15 @@ class Served:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         return self.is_trusted
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         self.refusals.append((kind, detail, status))
 
     def reset(self) -> None:

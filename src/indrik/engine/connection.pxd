@@ -3,7 +3,7 @@ from indrik.engine.exchange cimport Exchange, open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
 from indrik.engine.sender cimport Sender
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
-from indrik.engine.transport cimport receive
+from indrik.engine.transport cimport monotonic, receive
 from indrik.protocol.octets cimport head_end
 from indrik.protocol.partial_head cimport PartialHead
 from indrik.protocol.request cimport Request

@@ -7,11 +7,8 @@ became readable or writable, or that a deadline passed.
 from __future__ import annotations
 
 import errno
-import os
-import socket
 
 # The plain class below `socket.socket`, which gevent replaces.
-from _socket import socket as _Socket
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -24,7 +21,7 @@ from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.sender import Sender
 from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, close_connection, receive, reset_when_closed
+from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
@@ -447,8 +444,16 @@ class Connection(Sender):
             self.close()
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Answers a request that never reaches the application, and closes."""
-        self._note_refusal(refusal.kind, refusal.detail, "" if refusal.is_late else refusal.status)
+        """Answers with what `refusal` says, in place of the application, and closes."""
+        request = self._request
+        took: cython.double = 0.0
+        exchange = self._exchange
+        if exchange is not None:
+            request = exchange.request
+            took = monotonic() - exchange.arrived_at
+        self._context.note_refusal(
+            refusal.kind, self.peer, refusal.detail, refusal.status, request, took
+        )
         if self._body is not None:
             self._body.discard()
             self._body = None
@@ -515,25 +520,13 @@ class Connection(Sender):
 
     def _close_gently(self) -> None:
         """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
-        if self._is_framed_by_close:
-            self._is_framed_by_close = False
-            try:
-                reset_when_closed(self.fd, False)
-            except OSError:
-                self.close()
-                return
+        if self._is_framed_by_close and not self._end_in_order():
+            return
         if not (self._was_refused or self._input or self._has_more_input):
             # Whole requests only: nothing unread is there to make the kernel reset the connection.
             self.close()
             return
-        try:
-            twin = _Socket(fileno=os.dup(self.fd))
-            try:
-                twin.shutdown(socket.SHUT_WR)
-            finally:
-                twin.close()
-        except OSError:
-            self.close()
+        if not self._shut_sending():
             return
         self._input = b""
         self._has_more_input = True

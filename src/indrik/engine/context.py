@@ -19,6 +19,7 @@ from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
+from indrik.protocol.request import Request
 from indrik.protocol.response import fields_tail, format_date
 from indrik.refusals import number_of
 from indrik.scoreboard import Slot
@@ -33,8 +34,18 @@ _SERVER = "indrik"
 class RefusalSink(Protocol):
     """Where the engine says that it sent a client away; the log limits the rate."""
 
-    def __call__(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
-        """`kind` groups refusals, `status` is what the client was answered ("" if nothing)."""
+    def __call__(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
+        """`kind` groups refusals, `status` is what the client was answered ("" if nothing), `request` the
+        head if it could be read, `took` the seconds since the request was whole, 0 if it never was.
+        """
 
 
 class Context:
@@ -126,10 +137,18 @@ class Context:
         self.now = monotonic()
         self.slot.beat(self.now)
 
-    def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
+    def note_refusal(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str = "",
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         """Counts and logs that a client was sent away."""
         self.slot.count_refused(number_of(kind))
-        self._on_refusal(kind, peer, detail, status)
+        self._on_refusal(kind, peer, detail, status, request, took)
 
     def response_tail(self) -> str:
         """The end of every response head: Date and Server; made anew each second."""

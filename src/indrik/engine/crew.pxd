@@ -10,6 +10,7 @@ cdef int _QUIET_PERIODS
 cdef double _MOSTLY_LONG
 cdef double _MEMORY
 cdef double _GRACE
+cdef double _SOON
 cdef int _IN_TIME
 cdef int _TOLD
 cdef int _STUCK
@@ -18,6 +19,7 @@ cdef class Member:
     cdef readonly int number
     cdef readonly Exchange exchange
     cdef readonly int stage
+    cdef readonly bint is_interrupted
     cdef readonly unsigned long ident
     cdef readonly object gate
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 import cython
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.engine.interruption import interrupt
+from indrik.engine.interruption import interrupt, is_interruptible
 from indrik.engine.loop import Engine
 from indrik.engine.queued import RequestQueue
 from indrik.engine.transport import monotonic, pause
@@ -45,6 +45,9 @@ _NO_LIMIT = 1 << 62
 #: Seconds that a thread has to leave the application after it was told to, before it counts as stuck.
 _GRACE = 5.0
 
+#: Seconds after which a thread that could not be interrupted where it was is looked at again.
+_SOON = 0.01
+
 #: `Member.stage` of a call in time, of one that was told to end, and of one that has not ended all the same.
 _IN_TIME = 0
 _TOLD = 1
@@ -55,13 +58,14 @@ class Member:
     """One thread of a crew. `gate` keeps it resting until it is opened; for whoever holds the ownership.
 
     ident: the thread's identifier. exchange: what it is inside the application with, None for nothing. stage:
-    of that call.
+    of that call. is_interrupted: whether the exception has been raised in it, or is about to be.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.exchange: Exchange | None = None
         self.stage = _IN_TIME
+        self.is_interrupted = False
         self.ident = 0
         self.gate = allocate_lock()
         self.gate.acquire()
@@ -263,7 +267,7 @@ class Crew:
         member.exchange = exchange
         if self._request_timeout:
             member.stage = _IN_TIME
-            exchange.deadline = exchange.started_at + self._request_timeout
+            exchange.deadline = monotonic() + self._request_timeout
         if self._leader is member:
             if self._long_share >= _MOSTLY_LONG:
                 self._promote()
@@ -284,6 +288,7 @@ class Crew:
             # What has not been raised yet must not be raised in the next request.
             interrupt(member.ident, None)
             member.stage = _IN_TIME
+            member.is_interrupted = False
         if self._leader is member:
             self._leader_inside = False
         member.exchange = None
@@ -293,6 +298,8 @@ class Crew:
 
     def _serve_queue(self, member: Member) -> None:
         while self._queue.length and self._inside < self._threads and not self._is_over:
+            # The wait that ends here is being measured, and the last event may be long ago.
+            self._context.now = monotonic()
             self._call(member, self._queue.take())
 
     def _promote(self) -> None:
@@ -319,20 +326,36 @@ class Crew:
             left = exchange.deadline - now
             if member.stage == _TOLD:
                 left += _GRACE
-            if left > 0.0:
-                nearest = min(nearest, left)
-            elif member.stage == _TOLD:
-                member.stage = _STUCK
-                if self._on_stuck is not None:
-                    self._on_stuck(member)
-            else:
+            if left <= 0.0:
+                if member.stage == _TOLD:
+                    member.stage = _STUCK
+                    if self._on_stuck is not None:
+                        self._on_stuck(member)
+                    continue
                 member.stage = _TOLD
-                nearest = min(nearest, _GRACE)
+                left = _GRACE
                 if self._on_overdue is not None:
                     self._on_overdue(member)
                 exchange.end_overdue()
-                interrupt(member.ident, RequestTimeout)
+            nearest = min(nearest, left)
+            if member.stage == _TOLD and not member.is_interrupted:
+                member.is_interrupted = self._interrupt(member)
+                if not member.is_interrupted:
+                    nearest = min(nearest, _SOON)
         return nearest
+
+    def _interrupt(self, member: Member) -> bool:
+        """Has `RequestTimeout` raised in the application; False if the thread is in code of ours, which it
+        leaves soon.
+        """
+        if is_interruptible(member.ident):
+            interrupt(member.ident, RequestTimeout)
+            # It may have gone on between the look and the deed. Further than to the ownership, which is held
+            # here, it cannot get, so there is time to take it back.
+            if is_interruptible(member.ident):
+                return True
+            interrupt(member.ident, None)
+        return False
 
     # --- waking ---
 

@@ -30,8 +30,10 @@ cdef class Exchange:
     cdef public double deadline
     cdef object _body
     cdef readonly bint is_finished
+    cdef public bint begins
     cdef public bint has_begun
     cdef public bint has_continued
+    cdef readonly bint was_refused
     cdef readonly bint is_overdue
     cdef public int departure
     cdef public bint awaits_drain

@@ -26,6 +26,14 @@ class Ownership:
             # Closed but while somebody who waits may come through.
             self._gate.acquire()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody holds it at this moment."""
+        if cython.compiled:
+            return bool(self._is_held)
+        is_held: bool = self._gate.locked()
+        return is_held
+
     def acquire(self) -> None:
         """Waits until nobody else holds it, and takes it."""
         if cython.compiled:

@@ -5,6 +5,11 @@ as the client reads.
 from __future__ import annotations
 
 import errno
+import os
+import socket
+
+# The plain class below `socket.socket`, which gevent replaces.
+from _socket import socket as _Socket
 from typing import TYPE_CHECKING
 
 import cython
@@ -16,8 +21,6 @@ from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import reset_when_closed, transmit, transmit_two
 
 if TYPE_CHECKING:
-    import socket
-
     from indrik.net.listeners import Listener
 
 #: What a broken connection raises; anything else is an error of ours or of the file system.
@@ -133,6 +136,29 @@ class Sender(Channel):
             reset_when_closed(self.fd, True)
         except OSError:
             self.close()
+
+    def _end_in_order(self) -> bool:
+        """Takes `frame_by_close` back, for a response that is whole; False if the connection broke."""
+        self._is_framed_by_close = False
+        try:
+            reset_when_closed(self.fd, False)
+        except OSError:
+            self.close()
+            return False
+        return True
+
+    def _shut_sending(self) -> bool:
+        """Ends the stream towards the client, who may go on sending; False if the connection broke."""
+        try:
+            twin = _Socket(fileno=os.dup(self.fd))
+            try:
+                twin.shutdown(socket.SHUT_WR)
+            finally:
+                twin.close()
+        except OSError:
+            self.close()
+            return False
+        return True
 
     def wait_drained(self) -> None:
         """Waits as the worker kind does until the queue is empty or the client was dropped."""
@@ -253,5 +279,5 @@ class Sender(Channel):
         """Counts and logs that this client is sent away."""
         self._note_refusal(kind, detail)
 
-    def _note_refusal(self, kind: str, detail: str, status: str = "") -> None:
-        self._context.note_refusal(kind, self.peer, detail, status)
+    def _note_refusal(self, kind: str, detail: str) -> None:
+        self._context.note_refusal(kind, self.peer, detail)

@@ -27,7 +27,7 @@ from indrik.gateway.waiter import Waiter, wake_all
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
 from indrik.protocol.chunked import LAST_CHUNK
 from indrik.protocol.octet_fields import decode_fields, status_line
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import (
     CONTINUE,
     UNKNOWN_LENGTH,
@@ -486,14 +486,15 @@ class ASGIGateway(Handler):
         self._write_logs(exchange, response)
 
     def _write_logs(self, exchange: Exchange, response: Response) -> None:
-        if exchange.is_overdue:
-            response.set_overdue()
+        if exchange.was_refused:
+            # For the hook: whatever the application has set came too late.
+            response.status = RequestOverdue.status
         if not self._logs_access and self._after is None:
             return
         environ: dict = {}
         with contextlib.suppress(RequestRefused):
             environ = self._environs.build(exchange)
-        if self._logs_access:
+        if self._logs_access and not exchange.was_refused:
             self._log.access(
                 response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
             )

@@ -61,7 +61,7 @@ class Client:
 
         May be called repeatedly until the head of the final response was sent. Raises `InvalidResponse`.
         """
-        if self._exchange.has_begun:
+        if self._exchange.begins:
             raise InvalidResponse("RFC 9110 section 15: early hints cannot follow the head of the response")
         data = render_early_hints(headers)
         if self._exchange.request.minor_version >= 1:

@@ -334,7 +334,7 @@ class WebSocketCycle(RequestTask):
         self._inlet = WebSocketInlet(self, Decoder(settings.max_size or ANY_SIZE, agreed))
         self._state = _OPEN
         self._response.status = "101 Switching Protocols"
-        exchange.has_begun = True
+        exchange.begins = True
         exchange.send(head)
         self._gateway.websocket_opened(self)
         exchange.upgrade(self._inlet)

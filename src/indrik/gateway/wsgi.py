@@ -24,7 +24,7 @@ from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
 
 
@@ -76,6 +76,9 @@ class StartResponse(Response):
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
         if self._exchange.is_finished:
+            if self._exchange.is_overdue:
+                # Not the application's fault that it goes on: it has not been interrupted yet.
+                raise _ClientGone
             raise InvalidResponse("PEP 3333: write() was called after the end of the response")
         return data if type(data) is bytes else bytes(data)
 
@@ -240,15 +243,16 @@ class WSGIGateway(Handler):
             # Whoever raised it in here has logged it.
             self._slot.count_error()
             exchange.fail_overdue()
-        if exchange.is_overdue:
-            response.set_overdue()
         if exchange.is_taken:
             client_socket.close_taken()
         elif exchange.channel.is_closed:
             client.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
-        if self._logs_access and not exchange.is_taken:
+        if exchange.was_refused:
+            # For the hook: whatever the application has set came too late.
+            response.status = RequestOverdue.status
+        elif self._logs_access and not exchange.is_taken:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )

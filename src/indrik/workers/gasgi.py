@@ -31,6 +31,7 @@ class ASGIWorker(ServingWorker):
     """One event loop, one task for each request in progress."""
 
     reports_ready_itself: ClassVar[bool] = True
+    enforces_request_timeout: ClassVar[bool] = True
     interface: ClassVar[str] = "asgi"
 
     @classmethod

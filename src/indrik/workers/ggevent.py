@@ -33,6 +33,7 @@ class GeventWorker(ServingWorker):
     """
 
     is_multithreaded: ClassVar[bool] = True
+    enforces_request_timeout: ClassVar[bool] = True
 
     _host: HubHost
     _waiting: HubWaiting

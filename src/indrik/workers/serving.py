@@ -7,13 +7,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from typing import Any, ClassVar
 
 from indrik import __version__
-from indrik.engine.exchange import Handler
+from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.engine.waiting import Waiting
+from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
@@ -36,7 +38,20 @@ class ServingWorker(Worker):
     #: What, beside every `Exception`, is a failure of the application and not the end of the worker.
     failures: tuple[type[BaseException], ...] = ()
 
+    #: Whether the kind ends requests that take longer than `request_timeout`; one that does not refuses the
+    #: setting.
+    enforces_request_timeout: ClassVar[bool] = False
+
     engine: Engine
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.request_timeout and not cls.enforces_request_timeout:
+            raise ConfigError(
+                f"request_timeout is {cfg.request_timeout:g}, but the worker kind {cls.__name__} cannot end "
+                "a request that takes too long: set it to 0, or use another kind"
+            )
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
@@ -129,6 +144,31 @@ class ServingWorker(Worker):
                 pass
         except BlockingIOError:
             pass
+
+    # --- requests that take too long ---
+
+    def log_overdue(self, exchange: Exchange, ident: int, thread: str) -> None:
+        """Write the request that has taken longer than `request_timeout`, and the stack of the thread that it
+        runs in: `ident` is the thread's identifier, `thread` its name. Any thread.
+        """
+        frame = sys._current_frames().get(ident)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
+        self.log.error(
+            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
+            exchange.request.line,
+            self.cfg.request_timeout,
+            thread,
+            stack.rstrip(),
+        )
+
+    def replace_stuck(self, thread: str) -> None:
+        """Have the worker replaced: `RequestTimeout` has not ended what `thread` does. It waits in C, where
+        Python cannot interrupt it, or the application has caught what was raised. Any thread.
+        """
+        self.log.error(
+            "thread %s cannot be interrupted; the worker is replaced (pid: %s)", thread, self.pid
+        )
+        self.request_replacement(Recycle.STUCK_REQUEST)
 
     # --- the gateway ---
 

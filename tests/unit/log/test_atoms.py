@@ -51,7 +51,18 @@ EXPECTED = {
 
 def test_there_is_every_atom_that_gunicorn_has() -> None:
     assert set(ATOMS) == set(EXPECTED)
-    assert set(FAMILIES) == {"i", "o", "e"}
+    assert set(FAMILIES) == {"i", "o", "e", "x"}
+
+
+def test_how_long_a_request_waited() -> None:
+    class Waited(Response):
+        queued = 1.25
+
+    assert read("{queue}x", Waited()) == "1.250000"
+    # A response of somebody else's, that does not say.
+    assert read("{queue}x") == "0.000000"
+    assert find_atom("{queues}x") is None
+    assert all_atoms(Clock(), Waited(), Request(), environ(), TOOK)["{queue}x"] == "1.250000"
 
 
 @pytest.mark.parametrize(("key", "expected"), EXPECTED.items(), ids=EXPECTED)

@@ -55,8 +55,11 @@ ROWS = (
         own=True,
         help="Seconds that the application has for one request; 0 = any time. Then the client gets 504 if "
         "nothing was sent yet, the log has the stack, and `indrik.errors.RequestTimeout` is raised in the "
-        "application. A `gthread` worker with a thread that cannot be interrupted, because it waits in C, is "
-        "replaced. The request sees its deadline, and can move it, as `environ['indrik.deadline']`.",
+        "application. A worker whose application goes on for 5 s all the same, because it waits in C or has "
+        "caught what was raised, is replaced. In a `gthread` worker every wait in C is such a wait; a `sync` "
+        "worker's are ended by a signal (`SIGRTMIN` + 6; `SIGALRM` stays the application's). A `sync` worker "
+        "also needs a `timeout` that is longer, or 0. The request sees its deadline, and can move it, as "
+        "`environ['indrik.deadline']`.",
     ),
     Setting(
         name="queue_timeout",
