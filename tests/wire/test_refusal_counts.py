@@ -177,7 +177,7 @@ def _connections(folder: Path) -> Served:
 
 def _exhausted(folder: Path) -> Served:
     listening = mock.Mock(wraps=_socket(folder))
-    listening.accept.side_effect = OSError(errno.EMFILE, "too many")
+    listening._accept.side_effect = OSError(errno.EMFILE, "too many")
     listening.family = listening._mock_wraps.family
     served = Served(folder, {}, listening)
     with served.connect():
