@@ -2,7 +2,7 @@ from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Channel, Exchange, open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
-from indrik.engine.transport cimport receive, transmit, transmit_two
+from indrik.engine.transport cimport monotonic, receive, transmit, transmit_two
 from indrik.protocol.octets cimport head_end
 from indrik.protocol.request cimport Request
 

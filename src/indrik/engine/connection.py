@@ -21,7 +21,7 @@ from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_ex
 from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
+from indrik.engine.transport import RECEIVE_SIZE, monotonic, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
@@ -113,7 +113,8 @@ class Connection(Channel):
         return -1 if self.state == _CLOSED else self.fd
 
     def may_keep_alive(self) -> cython.bint:
-        return self._context.keeps_alive
+        # A body that is not here may never come, or be as long as it likes: it is not waited for.
+        return self._context.keeps_alive and (self._inlet is None or self._inlet.is_complete)
 
     @property
     def is_idle(self) -> bool:
@@ -279,8 +280,10 @@ class Connection(Channel):
         try:
             if self._inlet is not None:
                 self._feed_inlet(self._inlet, data)
-                return
-            if self.state == _BODY:
+                # The handler may have answered as soon as it had the end of the body.
+                if self.state != _HEAD or not self._input:
+                    return
+            elif self.state == _BODY:
                 self._feed_body(data)
                 if self.state == _BODY:
                     return
@@ -406,12 +409,19 @@ class Connection(Channel):
         """Hands `request` over before its body is here; `inlet` takes that as it arrives."""
         self._inlet = inlet
         self._marked = 0.0
-        self._arm(self._context.timers.body)
-        self._hand_over(request, inlet)
         data = self._input
         self._input = b""
+        if data or not request.expects_continue:
+            self._arm(self._context.timers.body)
+        else:
+            # The client waits for the handler to ask.
+            disarm(self)
+        self._hand_over(request, inlet)
         if data:
             self._feed_inlet(inlet, data)
+            if self._exchange is None:
+                # It was malformed from the start, and is answered.
+                self._context.pending = None
 
     def upgrade(self, inlet: Inlet) -> None:
         """Gives all further input to `inlet`: the exchange goes on in another protocol."""
@@ -432,11 +442,13 @@ class Connection(Channel):
 
     def _feed_inlet(self, inlet: Inlet, data: bytes) -> None:
         try:
-            self._input = inlet.feed(data)
+            rest = inlet.feed(data)
         except RequestRefused as refusal:
             self._break_input(refusal)
             return
-        if not isinstance(inlet, BodyInlet):
+        if self.state != _CLOSED:
+            self._input = rest
+        if self._inlet is not inlet or not isinstance(inlet, BodyInlet):
             return
         if inlet.is_complete:
             self._inlet = None
@@ -633,11 +645,13 @@ class Connection(Channel):
             return
         self._end_exchange()
         self._closes_after_output = not keep_alive
-        if self._inlet is not None:
-            # The rest of the body would have to be read and thrown away, however long it is.
+        inlet = self._inlet
+        if inlet is not None:
             self._inlet = None
-            self._closes_after_output = True
-            self._has_more_input = True
+            if not inlet.is_complete:
+                # The rest of the body would have to be read and thrown away, however long it is.
+                self._closes_after_output = True
+                self._has_more_input = True
         if self._output:
             self.state = _SENDING
         else:
@@ -714,9 +728,13 @@ class Connection(Channel):
     # --- what it says to the loop ---
 
     def _arm(self, queue: TimerQueue) -> None:
-        queue.arm(self, self._context.now)
-        if self.deadline < self._context.sleeps_until and queue.delay:
-            self._context.wake()
+        context = self._context
+        if context.sleeps_until:
+            # A task of a host loop does this, long after the last event perhaps.
+            context.now = monotonic()
+        queue.arm(self, context.now)
+        if self.deadline < context.sleeps_until and queue.delay:
+            context.wake()
 
     def _run_again(self) -> None:
         """There is more to do in the next turn of the loop."""

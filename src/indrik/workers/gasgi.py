@@ -154,8 +154,8 @@ class ASGIWorker(ServingWorker):
 
     def _note_overdue(self, cycle: HTTPCycle) -> None:
         """The stack of a request that takes longer than `request_timeout`."""
-        frames = cycle.get_stack()
-        stack = "".join(traceback.format_stack(frames[0], limit=20)) if frames else "it has no stack any more"
+        frames = [(frame, frame.f_lineno) for frame in cycle.waiting_frames()]
+        stack = "".join(traceback.StackSummary.extract(iter(frames)).format()) or "it has no stack any more"
         self.log.error(
             "REQUEST TIMEOUT: %r took longer than request_timeout (%g s); its stack:\n%s",
             cycle.request_line,
