@@ -156,6 +156,10 @@ async def sleep(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, "slept")
 
 
+async def leave(scope: Any, receive: Any, send: Any) -> None:
+    raise SystemExit(3)
+
+
 async def ready(scope: Any, receive: Any, send: Any) -> None:
     """As the applications of other kinds answer in the tests: pid, version, number of the worker."""
     await asyncio.sleep(0)
@@ -196,7 +200,7 @@ async def count_tasks(scope: Any, receive: Any, send: Any) -> None:
 PATHS = {
     "scope": show_scope, "show": show_messages, "send": send_messages, "gate": wait_at_gate, "open": open_gate,
     "disconnect": wait_for_disconnect, "linger": linger, "afterwards": afterwards, "flood": flood,
-    "slow": receive_late, "count": count_body, "sleep": sleep, "tasks": count_tasks, "/": ready,
+    "slow": receive_late, "count": count_body, "sleep": sleep, "tasks": count_tasks, "exit": leave, "/": ready,
 }  # fmt: skip
 
 
