@@ -1,7 +1,7 @@
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange, open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
-from indrik.engine.sender cimport Sender
+from indrik.engine.intake cimport Intake
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport monotonic, receive
 from indrik.protocol.octets cimport head_end
@@ -9,8 +9,6 @@ from indrik.protocol.partial_head cimport PartialHead
 from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t RECEIVE_SIZE
-cdef int HALF_CLOSED
-cdef int LEFT
 cdef int _HEAD
 cdef int _BODY
 cdef int _EXCHANGE
@@ -19,30 +17,21 @@ cdef int _LINGERING
 cdef int _CLOSED
 cdef int _PROXY_HEADER
 
-cdef class Connection(Sender):
-    cdef readonly int state
+cdef class Connection(Intake):
     cdef readonly unsigned int served
-    cdef bytes _input
     cdef PartialHead _partial
     cdef Py_ssize_t _lingered
     cdef bint _is_trusted
-    cdef bint _is_reading
-    cdef bint _has_more_input
-    cdef bint _is_scheduled
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line
     cdef bint _may_announce
     cdef Request _request
-    cdef Exchange _exchange
     cdef object _body
-    cdef Inlet _inlet
     cpdef on_readable(self)
     cpdef on_readable_to_end(self)
     cpdef on_broken(self)
     cdef _end_exchange(self)
-    cdef _note_departure(self, bint is_broken)
-    cpdef resume(self)
     cdef _read(self)
     cdef _feed(self, bytes data)
     cdef _advance(self)
@@ -51,5 +40,3 @@ cdef class Connection(Sender):
     cdef _hand_over(self, Request request, object body)
     cdef _end_of_output(self)
     cdef _open_inlet(self, Request request, Inlet inlet)
-    cdef _feed_inlet(self, Inlet inlet, bytes data)
-    cdef _break_input(self, refusal)

@@ -16,9 +16,9 @@ import cython
 
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
-from indrik.engine.exchange import HALF_CLOSED, LEFT, Exchange, open_exchange
+from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
-from indrik.engine.sender import Sender
+from indrik.engine.intake import Intake
 from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
@@ -48,30 +48,23 @@ _READS_A_TURN = 8
 _LINGER_STEP = 65536
 
 
-class Connection(Sender):
+class Connection(Intake):
     """One accepted socket. For whoever holds the engine's ownership. served: requests so far."""
 
     def __init__(
         self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
-        Sender.__init__(self, context, fd, peer, listener)
-        self.state = _HEAD
+        Intake.__init__(self, context, fd, peer, listener)
         self.served = 0
-        self._input = b""
         self._partial: PartialHead | None = None
         self._is_trusted = is_trusted
-        self._is_reading = False
-        self._has_more_input = False
-        self._is_scheduled = False
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
         self._may_announce = False
         self._lingered = 0
         self._request: Request | None = None
-        self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
-        self._inlet: Inlet | None = None
         timers = context.timers
         (timers.drain if context.is_draining else timers.first_byte).arm(self, context.now)
 
@@ -80,6 +73,10 @@ class Connection(Sender):
 
     def fileno(self) -> int:
         return -1 if self.state == _CLOSED else self.fd
+
+    def may_keep_alive(self) -> cython.bint:
+        # A body that is not here may never come, or be as long as it likes: it is not waited for.
+        return self._context.keeps_alive and (self._inlet is None or self._inlet.is_complete)
 
     @property
     def is_idle(self) -> bool:
@@ -170,19 +167,6 @@ class Connection(Sender):
             # A request may be in front of the end, of a client that does not want the answer.
             self.on_readable_to_end()
 
-    def _note_departure(self, is_broken: cython.bint) -> None:
-        """Tells the handler of the request in progress that its client has left."""
-        exchange = self._exchange
-        if exchange is None or exchange.is_finished:
-            return
-        # In the middle of a response the end of the input is taken for a client that has left: nothing else
-        # would tell of one to whom nothing is being sent.
-        departure: cython.int = LEFT if is_broken or exchange.has_begun else HALF_CLOSED
-        if departure > exchange.departure:
-            exchange.departure = departure
-            if exchange.started_at:
-                self._context.handler.client_left(exchange)
-
     def resume(self) -> None:
         """Goes on with what is already here: requests behind the one just answered, input and output left
         for later.
@@ -237,8 +221,10 @@ class Connection(Sender):
         try:
             if self._inlet is not None:
                 self._feed_inlet(self._inlet, data)
-                return
-            if self.state == _BODY:
+                # The handler may have answered as soon as it had the end of the body.
+                if self.state != _HEAD or not self._input:
+                    return
+            elif self.state == _BODY:
                 self._feed_body(data)
                 if self.state == _BODY:
                     return
@@ -372,64 +358,19 @@ class Connection(Sender):
         """Hands `request` over before its body is here; `inlet` takes that as it arrives."""
         self._inlet = inlet
         self._marked = 0.0
-        self._arm(self._context.timers.body)
-        self._hand_over(request, inlet)
         data = self._input
         self._input = b""
-        if data:
-            self._feed_inlet(inlet, data)
-
-    def upgrade(self, inlet: Inlet) -> None:
-        """Gives all further input to `inlet`: the exchange goes on in another protocol."""
-        disarm(self)
-        self._inlet = inlet
-        data = self._input
-        self._input = b""
-        if data:
-            self._feed_inlet(inlet, data)
-        self.resume_input()
-
-    def resume_input(self) -> None:
-        """The inlet has room again."""
-        if self._has_more_input and not self._is_reading and self.state == _EXCHANGE:
-            self._run_again()
-        if self._inlet is not None and self.queue is None and isinstance(self._inlet, BodyInlet):
+        if data or not request.expects_continue:
             self._arm(self._context.timers.body)
-
-    def _feed_inlet(self, inlet: Inlet, data: bytes) -> None:
-        try:
-            self._input = inlet.feed(data)
-        except RequestRefused as refusal:
-            self._break_input(refusal)
-            return
-        if not isinstance(inlet, BodyInlet):
-            return
-        if inlet.is_complete:
-            self._inlet = None
-            if self.queue is self._context.timers.body:
-                disarm(self)
-        elif inlet.is_full:
-            # Not the client is waited for now.
-            if self.queue is self._context.timers.body:
-                disarm(self)
-        elif inlet.received - self._marked >= self._context.body_step and not self._output:
-            self._marked = inlet.received
-            self._arm(self._context.timers.body)
-
-    def _break_input(self, refusal: RequestRefused) -> None:
-        """The input of the exchange in progress is malformed or stalls: it ends, with an answer if none has
-        begun.
-        """
-        inlet = self._inlet
-        exchange = self._exchange
-        self._inlet = None
-        if exchange is None or exchange.has_begun or exchange.is_finished:
-            self._note_refusal(refusal.kind, refusal.detail)
-            self.close()
         else:
-            exchange.turn_away(refusal)
-        if inlet is not None:
-            inlet.end(refusal)
+            # The client waits for the handler to ask.
+            disarm(self)
+        self._hand_over(request, inlet)
+        if data:
+            self._feed_inlet(inlet, data)
+            if self._exchange is None:
+                # It was malformed from the start, and is answered.
+                self._context.pending = None
 
     def _on_end_of_stream(self) -> None:
         if self.state == _BODY:
@@ -476,11 +417,13 @@ class Connection(Sender):
             return
         self._end_exchange()
         self._closes_after_output = not keep_alive
-        if self._inlet is not None:
-            # The rest of the body would have to be read and thrown away, however long it is.
+        inlet = self._inlet
+        if inlet is not None:
             self._inlet = None
-            self._closes_after_output = True
-            self._has_more_input = True
+            if not inlet.is_complete:
+                # The rest of the body would have to be read and thrown away, however long it is.
+                self._closes_after_output = True
+                self._has_more_input = True
         if self._output:
             self.state = _SENDING
         else:
@@ -585,10 +528,3 @@ class Connection(Sender):
         self._context.connections.pop(self.fd, None)
         self._context.has_room = True
         close_connection(self.fd, not self._is_framed_by_close)
-
-    def _run_again(self) -> None:
-        """There is more to do in the next turn of the loop."""
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._context.again.append(self)
-            self._context.wake()

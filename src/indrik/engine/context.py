@@ -26,6 +26,7 @@ from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
+    from indrik.engine.intake import Intake
 
 #: The version is nobody's business (RFC 9110 section 10.2.4).
 _SERVER = "indrik"
@@ -87,7 +88,7 @@ class Context:
         self.is_spooling = False
         self.slot = slot
         self.connections: dict[int, Connection] = {}
-        self.again: list[Connection] = []
+        self.again: list[Intake] = []
         self.streams = handler.takes_streams()
         self.body_buffer = settings.body_buffer
         self.body_step = settings.body_timeout * settings.body_min_rate

@@ -18,6 +18,7 @@ import cython
 from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.intake import Intake
 from indrik.engine.settings import EngineSettings
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
@@ -87,7 +88,7 @@ class Engine:
         # were knocked at, how many were accepted at the first of them.
         self._found = 0
         self._dealt = 0
-        self._resuming: list[Connection] = []
+        self._resuming: list[Intake] = []
         self._resumed = 0
         self._rounds = 0
         self._knocks: list[Listener] = []

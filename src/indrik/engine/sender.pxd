@@ -1,7 +1,7 @@
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Channel
 from indrik.engine.timers cimport TimerQueue, disarm
-from indrik.engine.transport cimport transmit, transmit_two
+from indrik.engine.transport cimport monotonic, transmit, transmit_two
 
 cdef class Sender(Channel):
     cdef readonly int fd

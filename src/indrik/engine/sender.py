@@ -18,7 +18,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import Channel
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import reset_when_closed, transmit, transmit_two
+from indrik.engine.transport import monotonic, reset_when_closed, transmit, transmit_two
 
 if TYPE_CHECKING:
     from indrik.net.listeners import Listener
@@ -262,9 +262,13 @@ class Sender(Channel):
     # --- what it says to the loop ---
 
     def _arm(self, queue: TimerQueue) -> None:
-        queue.arm(self, self._context.now)
-        if self.deadline < self._context.sleeps_until and queue.delay:
-            self._context.wake()
+        context = self._context
+        if context.sleeps_until:
+            # A thread, or a task of a host loop, does this, long after the last event perhaps.
+            context.now = monotonic()
+        queue.arm(self, context.now)
+        if self.deadline < context.sleeps_until and queue.delay:
+            context.wake()
 
     def _watch_writable(self) -> None:
         """There is output that the kernel does not take yet."""

@@ -57,6 +57,7 @@ class HTTPCycle(RequestTask):
     _has_trailers: bool
     _is_complete: bool
     _is_overdue: bool
+    _timer: Any  # of its deadline
 
     def _open(self) -> bool:
         gateway = self._gateway
@@ -80,6 +81,9 @@ class HTTPCycle(RequestTask):
 
     def _ended(self, error: Any) -> None:
         """The application has returned or failed: makes sure that there is one whole response or none."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._gateway.cycle_ended(self, error)
         # What refers to one another, and would wait for the garbage collector.
         self._exchange.owner = None
@@ -135,6 +139,7 @@ class HTTPCycle(RequestTask):
                 exchange.has_continued = True
                 if not exchange.has_begun:
                     exchange.send(CONTINUE)
+                    exchange.resume_input()
             await self._wait_for_news()
         while not self._is_complete and exchange.departure == 0 and not exchange.is_finished:
             await self._wait_for_news()
@@ -388,6 +393,7 @@ class ASGIGateway(Handler):
         cycle._has_trailers = False
         cycle._is_complete = False
         cycle._is_overdue = False
+        cycle._timer = None
         cycle._body = b""
         cycle._inlet = None
         if exchange.request.content_length:
@@ -402,7 +408,7 @@ class ASGIGateway(Handler):
         self.cycles.add(cycle)
         if self.request_timeout:
             exchange.deadline = exchange.started_at + self.request_timeout
-            self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
+            cycle._timer = self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
         cycle._begin()
 
     def client_left(self, exchange: Exchange) -> None:
@@ -410,7 +416,8 @@ class ASGIGateway(Handler):
         if cycle is not None:
             cycle.tell()
             cycle.drained()
-            if exchange.is_disconnected and self._disconnect_grace:
+            if self._disconnect_grace:
+                # A client that has closed its sending side only cannot be told from one that has left.
                 self._loop.call_later(self._disconnect_grace, self._cancel_abandoned, cycle)
 
     def output_drained(self, exchange: Exchange) -> None:
@@ -428,7 +435,7 @@ class ASGIGateway(Handler):
             return
         exchange = cycle._exchange
         if exchange.deadline > self._loop.time():
-            self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
+            cycle._timer = self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
             return
         cycle._is_overdue = True
         if self._on_overdue is not None:
