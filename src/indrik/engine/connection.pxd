@@ -43,6 +43,7 @@ cdef class Connection(Channel):
     cpdef on_writable(self)
     cpdef on_broken(self)
     cdef _end_exchange(self)
+    cdef _release(self)
     cdef _note_departure(self, bint is_broken)
     cpdef resume(self)
     cdef _read(self)

@@ -19,12 +19,13 @@ from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
 from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
+from indrik.engine.siblings import Passed
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
-from indrik.protocol.proxy_header import parse_proxy_header
+from indrik.protocol.proxy_header import ProxyHeader, parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
@@ -126,6 +127,15 @@ class Connection(Channel):
         self.state = _PROXY_HEADER
         self._may_announce = is_allowed
 
+    def continue_from(self, passed: Passed) -> None:
+        """Goes on where another worker has left off. Only right after it was made; `resume` follows."""
+        self.peer_port = passed.peer_port
+        if passed.proxy_header is not None:
+            self.proxy_header = ProxyHeader(*passed.proxy_header)
+        self.served = passed.served
+        self._input = passed.data
+        self._has_more_input = True
+
     def is_congested(self) -> cython.bint:
         return self._output is not None and self._output.spooled > self._context.settings.output_spool
 
@@ -226,6 +236,10 @@ class Connection(Channel):
                 self._is_reading = False
         if self._has_more_input:
             self.on_readable()
+
+    def resume_later(self) -> None:
+        """`resume` in the next turn of the loop."""
+        self._run_again()
 
     def on_writable(self) -> None:
         """The kernel takes output again."""
@@ -598,8 +612,14 @@ class Connection(Channel):
             self._body = None
         self._request = None
         self._input = b""
-        self._context.connections.pop(self.fd, None)
-        self._context.has_room = True
+        self._release()
+
+    def _release(self) -> None:
+        """Gives the descriptor and the place among the connections back."""
+        context = self._context
+        context.connections.pop(self.fd, None)
+        context.slot.note_open(len(context.connections))
+        context.has_room = True
         os.close(self.fd)
 
     # --- what it says to the loop ---

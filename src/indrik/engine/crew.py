@@ -226,6 +226,7 @@ class Crew:
             if exchange is not None:
                 if self._inside >= self._threads or self._queue:
                     self._queue.append(exchange)
+                    context.slot.note_queued(len(self._queue))
                 else:
                     self._call(member, exchange)
                 self._serve_queue(member)
@@ -295,7 +296,13 @@ class Crew:
 
     def _serve_queue(self, member: Member) -> None:
         while self._queue and self._inside < self._threads and not self._is_over:
-            self._call(member, self._queue.popleft())
+            self._call(member, self._take_waiting())
+
+    def _take_waiting(self) -> Exchange:
+        exchange: Exchange = self._queue.popleft()
+        # Siblings are not given a client who would wait behind these.
+        self._context.slot.note_queued(len(self._queue))
+        return exchange
 
     def _promote(self) -> None:
         """Gives the lead to a thread that rests."""
@@ -316,7 +323,7 @@ class Crew:
             left: cython.double = exchange.arrived_at + self._queue_timeout - now
             if left > 0.0:
                 return left
-            self._queue.popleft()
+            self._take_waiting()
             exchange.close_body()
             exchange.turn_away(
                 QueueTimedOut(f"no thread was free for {self._queue_timeout:g} s ({exchange.request.line!r})")

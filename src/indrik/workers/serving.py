@@ -13,6 +13,7 @@ from indrik import __version__
 from indrik.engine.exchange import Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
+from indrik.engine.siblings import Siblings
 from indrik.engine.waiting import Waiting
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
@@ -47,6 +48,7 @@ class ServingWorker(Worker):
             self.refusal_sink(self._refusals),
             Trust(self.cfg.proxy_allow_ips, self.cfg.proxy_allow_networks()),
             self.make_waiting(),
+            self.make_siblings(self.slot),
         )
         try:
             self.serve()
@@ -66,6 +68,12 @@ class ServingWorker(Worker):
     def make_waiting(self) -> Waiting:
         """How a request waits for its client."""
         return Waiting()
+
+    def make_siblings(self, slot: Slot) -> Siblings | None:
+        """With whom the load is shared; None for a worker without a mailbox."""
+        if slot.number >= len(self.mailboxes):
+            return None
+        return Siblings(slot, self.neighbours, self.mailboxes, self.cfg.worker_connections)
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
         """Where the engine says that it sent a client away."""
