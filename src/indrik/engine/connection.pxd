@@ -34,6 +34,8 @@ cdef class Connection(Channel):
     cdef bint _was_refused
     cdef bint _skipped_line
     cdef bint _may_announce
+    cdef bint _stays
+    cdef str _cookie
     cdef Request _request
     cdef Exchange _exchange
     cdef object _body
@@ -49,6 +51,7 @@ cdef class Connection(Channel):
     cdef _read(self)
     cdef _feed(self, bytes data)
     cdef _advance(self)
+    cdef bint _moves(self, sticky, Request request) except -1
     cdef _expect_body(self, Request request)
     cdef _feed_body(self, bytes data)
     cdef _hand_over(self, Request request, object body)

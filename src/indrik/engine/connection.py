@@ -20,6 +20,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.siblings import Passed
+from indrik.engine.sticky import Sticky
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
 from indrik.protocol.chunked import ChunkedDecoder
@@ -95,6 +96,8 @@ class Connection(Channel):
         self._was_refused = False
         self._skipped_line = False
         self._may_announce = False
+        self._stays = False
+        self._cookie = ""
         self._lingered = 0
         # Bytes of the body received, or of the output taken, when the present deadline was set.
         self._marked = 0.0
@@ -133,6 +136,7 @@ class Connection(Channel):
         if passed.proxy_header is not None:
             self.proxy_header = ProxyHeader(*passed.proxy_header)
         self.served = passed.served
+        self._stays = passed.stays
         self._input = passed.data
         self._has_more_input = True
 
@@ -338,6 +342,8 @@ class Connection(Channel):
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
+            if self._context.sticky is not None and self._moves(self._context.sticky, request):
+                return
             self._scanned = 0
             self._skipped_line = False
             length = request.content_length
@@ -352,6 +358,46 @@ class Connection(Channel):
             else:
                 self._input = data[end:]
                 self._expect_body(request)
+
+    def _moves(self, sticky: Sticky, request: Request) -> cython.bint:
+        """Passes the connection on to the worker that `request` belongs to; False if it is served here.
+
+        One that was passed on for this request stays, so none goes round in a circle.
+        """
+        context = self._context
+        self._cookie = ""
+        if self._stays:
+            self._stays = False
+            return False
+        sibling = sticky.find(request, self.peer)
+        if sibling is None:
+            self._cookie = sticky.new_cookie(request)
+            return False
+        if not sticky.siblings.pass_on(sibling, self.fd, self._as_passed(sticky), context.now):
+            return False
+        self.state = _CLOSED
+        self.is_closed = True
+        disarm(self)
+        if self.is_watched:
+            # The other worker's descriptor keeps the registration alive.
+            context.poller.forget(self.fd)
+        self._input = b""
+        self._release()
+        return True
+
+    def _as_passed(self, sticky: Sticky) -> Passed:
+        header = self.proxy_header
+        return Passed(
+            sticky.siblings.listeners.index(self.listener),
+            self.peer,
+            self.peer_port,
+            self._is_trusted,
+            None if header is None else (header.protocol, header.source, header.destination, header.consumed),
+            False,
+            self.served,
+            True,
+            self._input,
+        )
 
     def _hand_over(self, request: Request, body: object) -> None:
         self.state = _EXCHANGE
@@ -572,7 +618,8 @@ class Connection(Channel):
 
     def response_tail(self) -> str:
         """The end of a response head that is sent now: the Date and Server fields and the empty line."""
-        return self._context.response_tail()
+        tail = self._context.response_tail()
+        return self._cookie + tail if self._cookie else tail
 
     # --- the end ---
 

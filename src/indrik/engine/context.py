@@ -14,6 +14,7 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
+from indrik.engine.sticky import Sticky
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
@@ -45,7 +46,8 @@ class Context:
     made whole; the loop takes it away before it goes on. body_buffer: bytes of a body kept in memory.
     body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
     descriptor. served: requests handed over and ended. sleeps_until: while whoever drives the loop waits,
-    when it will turn next by itself; 0 while it is turning.
+    when it will turn next by itself; 0 while it is turning. sticky: which requests belong to other workers;
+    None for none.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Context:
         self.keeps_alive = settings.keepalive > 0
         self.has_room = False
         self.served = 0
+        self.sticky: Sticky | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal

@@ -20,6 +20,7 @@ from indrik.engine.context import Context, RefusalSink
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
+from indrik.engine.sticky import Sticky
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.net.listeners import Listener
@@ -82,6 +83,8 @@ class Engine:
     ) -> None:
         self.context = Context(settings, handler, slot, on_refusal, waiting or Waiting())
         self._siblings = siblings
+        if siblings is not None and settings.sticky:
+            self.context.sticky = Sticky(*settings.sticky, siblings)
         self._mailbox_fd = -1
         self._trusts = trusts
         self._proxies = None if settings.proxy_protocol == "off" else proxies

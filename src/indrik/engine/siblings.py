@@ -20,7 +20,7 @@ import cython
 
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
-from indrik.scoreboard import Neighbour, Slot
+from indrik.scoreboard import Neighbour, Slot, State
 
 #: Connections passed on a second, and at once, for the sake of exact numbers: at 15 µs 0.3 % of a processor.
 _EXACT_RATE = 10.0
@@ -113,6 +113,10 @@ class Siblings:
         self._allowed_at = 0.0
         #: When to look whether everything was taken; 0: nothing is under way.
         self.recall_at = 0.0
+
+    def is_serving(self) -> bool:
+        """Whether this worker is counted on by the others: it is neither starting nor leaving."""
+        return self.slot.state in (State.IDLE, State.BUSY)
 
     # --- a new connection ---
 
