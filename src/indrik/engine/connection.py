@@ -666,6 +666,7 @@ class Connection(Channel):
         context = self._context
         context.connections.pop(self.fd, None)
         context.slot.note_open(len(context.connections))
+        context.closed += 1
         context.has_room = True
         os.close(self.fd)
 

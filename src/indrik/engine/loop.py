@@ -319,9 +319,11 @@ class Engine:
         fd = sock.detach()
         context.slot.count_accepted()
         if serves and self._siblings is not None and context.connections:
-            sibling = self._siblings.better_place(len(context.connections), context.now)
+            sibling = self._siblings.better_place(len(context.connections), context.closed, context.now)
             if sibling is not None and self._pass_on(sibling, fd, listener, peer):
                 return True
+            if self._siblings.is_crowded:
+                self._steps_back = True
         connection = Connection(context, fd, peer, listener, self._trusts(peer))
         if self._proxies is not None:
             connection.expect_proxy_header(self._proxies(peer))

@@ -1,10 +1,15 @@
 from indrik.scoreboard cimport Neighbour, Slot
 
-cdef double _EXACT_RATE
-cdef double _EXACT_BURST
-cdef int _COARSE
-cdef int _COARSE_PARTS
 cdef int _EXACT_PARTS
+cdef double _MOSTLY_SHORT
+cdef double _MEMORY
+cdef int _HEAP
+cdef double _RATE
+cdef double _BURST
+cdef int _CROWD
+cdef int _CROWD_PARTS
+cdef double _SHARE
+cdef double _MOST_SHARE
 
 cdef class Sibling:
     cdef readonly Neighbour neighbour
@@ -24,9 +29,12 @@ cdef class Siblings:
     cdef public list listeners
     cdef readonly list others
     cdef Py_ssize_t _most
+    cdef long long _closed
+    cdef double _short
     cdef double _allowance
     cdef double _allowed_at
+    cdef double _share
+    cdef public bint is_crowded
     cdef public double recall_at
-    cpdef Sibling better_place(self, long long here, double now)
-    cdef bint _is_fuller(self, long long here, long long least, double now)
-    cdef bint _may_be_exact(self, double now)
+    cpdef Sibling better_place(self, long long here, long long closed, double now)
+    cdef bint _is_fuller(self, long long here, long long least)

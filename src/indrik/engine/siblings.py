@@ -2,9 +2,9 @@
 
 The kernel gives a new connection to any worker that waits, most of the time to the same one. So a worker that
 has more connections open than a sibling passes what it accepts on to it. That costs some 15 µs, which is
-nothing for a connection that lasts and much for one that ends with its first answer, and nobody can tell them
-apart. Therefore a worker is exact only so often a second; beyond that it passes on what would make it much
-fuller than the others, and nothing else. See docs/decisions/0005-even-load.md.
+nothing for a connection that lasts and much for one that ends with its first answer. Nobody can tell them
+apart, but a worker knows how many have ended lately: where most do, it passes on only a few a second, and a
+small part of what it accepts while it is much fuller than others. See docs/decisions/0005-even-load.md.
 
 What was passed on and not taken is taken back: a sibling that is stuck or has died loses no connection.
 """
@@ -22,15 +22,26 @@ from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Neighbour, Slot, State
 
-#: Connections passed on a second, and at once, for the sake of exact numbers: at 15 µs 0.3 % of a processor.
-_EXACT_RATE = 10.0
-_EXACT_BURST = 64.0
-
-#: Beyond that: how many more connections than the emptiest sibling, and than so many parts of its number, a
-#: worker may have.
-_COARSE = 8
-_COARSE_PARTS = 64
+#: A worker is even with another that has less by so many parts of its number.
 _EXACT_PARTS = 32
+
+#: Connections that end for each that is accepted, from which on they count as short, and how many connections
+#: that remembers.
+_MOSTLY_SHORT = 0.25
+_MEMORY = 32.0
+_HEAP = 16
+
+#: Short connections passed on a second, and at once, lest a few that last go unnoticed among them.
+_RATE = 10.0
+_BURST = 16.0
+
+#: How many more connections than the emptiest sibling, and than so many parts of its number, make a worker
+#: crowded. Then it steps back in the line of those that the kernel wakes, and passes on this part of the
+#: short connections that it accepts, at most so many at once.
+_CROWD = 16
+_CROWD_PARTS = 64
+_SHARE = 1.0 / 64.0
+_MOST_SHARE = 16.0
 
 #: Length of a message without data, most of the time.
 _MESSAGE_BYTES = 48
@@ -109,8 +120,13 @@ class Siblings:
             if neighbour.number != slot.number
         ]
         self._most = most
-        self._allowance = _EXACT_BURST
+        self._closed = 0
+        self._short = 0.0
+        self._allowance = _BURST
         self._allowed_at = 0.0
+        self._share = _MOST_SHARE
+        #: The last connection stays, although this worker has far more than others.
+        self.is_crowded = False
         #: When to look whether everything was taken; 0: nothing is under way.
         self.recall_at = 0.0
 
@@ -120,23 +136,32 @@ class Siblings:
 
     # --- a new connection ---
 
-    def better_place(self, here: cython.longlong, now: cython.double) -> Sibling | None:
-        """Who should have a connection that was just accepted while `here` others are open; None: this
-        worker.
+    def better_place(
+        self, here: cython.longlong, closed: cython.longlong, now: cython.double
+    ) -> Sibling | None:
+        """Who should have a connection that was just accepted while `here` others are open and `closed` have
+        ended in all; None: this worker.
         """
         count: cython.longlong
         least: cython.longlong = 0
         found: Sibling | None = None
         sibling: Sibling
         queued: cython.bint = self.slot.is_queueing()
-        if not queued and here <= _COARSE and not self._may_be_exact(now):
+        # They come in heaps: a turn accepts several, and the next one answers them.
+        self._short += (min(closed - self._closed, _HEAP) - self._short) / _MEMORY
+        self._closed = closed
+        self._allowance = min(_BURST, self._allowance + (now - self._allowed_at) * _RATE)
+        self._allowed_at = now
+        self._share = min(_MOST_SHARE, self._share + _SHARE)
+        self.is_crowded = False
+        if not queued and here <= _CROWD and self._short >= _MOSTLY_SHORT and self._allowance < 1.0:
             return None
         for sibling in self.others:
             count = sibling.room(self.generation, now)
             if 0 <= count < self._most and (found is None or count < least):
                 found = sibling
                 least = count
-        if found is None or (not queued and not self._is_fuller(here, least, now)):
+        if found is None or (not queued and not self._is_fuller(here, least)):
             return None
         # Once more with those that are on their way, lest all pass on to the same one at the same time.
         found = None
@@ -150,21 +175,23 @@ class Siblings:
         if found is None or queued:
             # Whole requests wait here: whoever has none of those is freer.
             return found
-        if not self._is_fuller(here, least, now):
+        if not self._is_fuller(here, least):
             return None
-        self._allowance = max(0.0, self._allowance - 1.0)
+        if self._short >= _MOSTLY_SHORT:
+            if self._allowance >= 1.0:
+                self._allowance -= 1.0
+            else:
+                self._share -= 1.0
         return found
 
-    def _is_fuller(self, here: cython.longlong, least: cython.longlong, now: cython.double) -> cython.bint:
+    def _is_fuller(self, here: cython.longlong, least: cython.longlong) -> cython.bint:
         """Whether `here` is so much more than `least` that a connection is passed on."""
         if here <= least + least // _EXACT_PARTS:
             return False
-        return here > least + _COARSE + least // _COARSE_PARTS or self._may_be_exact(now)
-
-    def _may_be_exact(self, now: cython.double) -> cython.bint:
-        self._allowance = min(_EXACT_BURST, self._allowance + (now - self._allowed_at) * _EXACT_RATE)
-        self._allowed_at = now
-        return self._allowance >= 1.0
+        if self._short < _MOSTLY_SHORT or self._allowance >= 1.0:
+            return True
+        self.is_crowded = here > least + _CROWD + least // _CROWD_PARTS
+        return self.is_crowded and self._share >= 1.0
 
     # --- passing on ---
 

@@ -31,6 +31,7 @@ class Family:
             slot.beat(NOW)
         self.siblings = self.seen_by(0)
         self.ours, self.theirs = socket.socketpair()
+        self.closed = self.ending = 0
 
     def seen_by(self, number: int) -> Siblings:
         return Siblings(
@@ -42,8 +43,17 @@ class Family:
             slot.note_open(count)
 
     def choice(self, here: int, now: float = NOW) -> int | None:
-        found = self.siblings.better_place(here, now)
+        """Where one goes that was accepted while `here` are open; after `churn` each one ends another."""
+        self.closed += self.ending
+        found = self.siblings.better_place(here, self.closed, now)
         return None if found is None else found.number
+
+    def churn(self) -> None:
+        """From now on a connection ends for each that is accepted, and the ration is used up."""
+        self.ending = 1
+        self.have_open(8, 2, 2, 2)
+        while self.choice(8) is not None:
+            pass
 
     def pass_on(self, number: int, passed: Passed = PASSED, now: float = NOW) -> bool:
         sibling = next(one for one in self.siblings.others if one.number == number)
@@ -94,16 +104,35 @@ def test_one_more_in_thirty_two_is_even(family: Family) -> None:
     assert family.choice(104) == 1
 
 
-def test_exactness_is_rationed(family: Family) -> None:
+def test_while_connections_last_all_is_exact(family: Family) -> None:
+    family.have_open(3, 2, 2, 2)
+    assert [family.choice(3) for _ in range(1000)] == [1] * 1000
+
+
+def test_short_connections_are_passed_on_a_few_times_a_second_only(family: Family) -> None:
+    family.churn()
+    family.have_open(3, 2, 2, 2)
+    assert [family.choice(3) for _ in range(100)] == [None] * 100
+    assert not family.siblings.is_crowded
+    assert [family.choice(3, NOW + 1.01) for _ in range(100)] == [1] * 10 + [None] * 90
+
+
+def test_of_far_too_many_short_ones_a_part_is_passed_on(family: Family) -> None:
+    """And otherwise the worker steps back in the kernel's line."""
+    family.churn()
+    family.have_open(30, 2, 2, 2)
+    for _ in range(100):
+        family.choice(30)
+    assert 9 <= [family.choice(30) for _ in range(640)].count(1) <= 11
+    assert family.siblings.is_crowded
+
+
+def test_connections_that_last_are_noticed_behind_short_ones(family: Family) -> None:
+    family.churn()
+    family.ending = 0
     family.have_open(3, 2, 2, 2)
     choices = [family.choice(3) for _ in range(100)]
-    assert choices == [1] * 64 + [None] * 36
-    assert family.choice(3, NOW + 0.2) == 1
-
-
-def test_far_too_many_are_passed_on_without_a_ration(family: Family) -> None:
-    family.have_open(30, 2, 2, 2)
-    assert [family.choice(30) for _ in range(200)] == [1] * 200
+    assert choices[-50:] == [1] * 50
 
 
 def test_those_on_their_way_count(family: Family) -> None:
@@ -113,7 +142,7 @@ def test_those_on_their_way_count(family: Family) -> None:
         assert family.pass_on(1)
     assert family.choice(4) == 2
     other = family.seen_by(3)
-    found = other.better_place(9, NOW)
+    found = other.better_place(9, 0, NOW)
     assert found is not None
     assert found.number == 2
 
