@@ -45,10 +45,9 @@ class Context:
     again. again: connections with more to do in the next turn. pending: the request that an event has just
     made whole; the loop takes it away before it goes on. body_buffer: bytes of a body kept in memory.
     body_step, write_step: bytes after which a slow sender or reader gets a new deadline. connections: by
-    descriptor. served: requests handed over and ended. closed: connections that
-    have ended. sleeps_until: while whoever drives the loop waits,
-    when it will turn next by itself; 0 while it is turning. sticky: which requests belong to other workers;
-    None for none.
+    descriptor. served: requests handed over and ended. closed: connections that have ended. sleeps_until:
+    while whoever drives the loop waits, when it will turn next by itself; 0 while it is turning. sticky:
+    which requests belong to other workers; None for none.
     """
 
     def __init__(

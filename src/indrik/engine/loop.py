@@ -473,6 +473,7 @@ class Engine:
             if error.errno not in _EXHAUSTED:
                 raise
             self._note_exhausted(error, "take a connection back that was passed on")
+            siblings.recall_at = self.context.now + _EXHAUSTED_PAUSE
 
     # --- leaving ---
 

@@ -32,7 +32,7 @@ _MEMORY = 32.0
 _HEAP = 16
 
 #: Short connections passed on a second, and at once, lest a few that last go unnoticed among them.
-_RATE = 10.0
+_RATE = 4.0
 _BURST = 16.0
 
 #: How many more connections than the emptiest sibling, and than so many parts of its number, make a worker

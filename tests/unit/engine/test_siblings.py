@@ -114,7 +114,7 @@ def test_short_connections_are_passed_on_a_few_times_a_second_only(family: Famil
     family.have_open(3, 2, 2, 2)
     assert [family.choice(3) for _ in range(100)] == [None] * 100
     assert not family.siblings.is_crowded
-    assert [family.choice(3, NOW + 1.01) for _ in range(100)] == [1] * 10 + [None] * 90
+    assert [family.choice(3, NOW + 1.01) for _ in range(100)] == [1] * 4 + [None] * 96
 
 
 def test_of_far_too_many_short_ones_a_part_is_passed_on(family: Family) -> None:
