@@ -363,7 +363,7 @@ class _Process:
         worker = cfg.worker_class(
             order["age"], server.pid, listeners, server.app, cfg.timeout / 2.0, cfg, log
         )
-        worker.slot = slot
+        server.staff.roster.equip(worker, slot)
         worker.arbiter_fd = server.wakeup_fd
         worker.stacks_fd = fds[0]
         server.LISTENERS = listeners

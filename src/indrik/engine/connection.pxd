@@ -1,7 +1,7 @@
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange, open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
-from indrik.engine.intake cimport Intake
+from indrik.engine.passable cimport Passable
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport monotonic, receive
 from indrik.protocol.octets cimport head_end
@@ -17,11 +17,9 @@ cdef int _LINGERING
 cdef int _CLOSED
 cdef int _PROXY_HEADER
 
-cdef class Connection(Intake):
-    cdef readonly unsigned int served
+cdef class Connection(Passable):
     cdef PartialHead _partial
     cdef Py_ssize_t _lingered
-    cdef bint _is_trusted
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line

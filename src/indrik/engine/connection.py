@@ -18,7 +18,7 @@ from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
 from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
-from indrik.engine.intake import Intake
+from indrik.engine.passable import Passable
 from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
@@ -48,16 +48,14 @@ _READS_A_TURN = 8
 _LINGER_STEP = 65536
 
 
-class Connection(Intake):
+class Connection(Passable):
     """One accepted socket. For whoever holds the engine's ownership. served: requests so far."""
 
     def __init__(
         self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
-        Intake.__init__(self, context, fd, peer, listener)
-        self.served = 0
+        Passable.__init__(self, context, fd, peer, listener, is_trusted)
         self._partial: PartialHead | None = None
-        self._is_trusted = is_trusted
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
@@ -292,6 +290,8 @@ class Connection(Intake):
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
+            if self._context.sticky is not None and self._moves(self._context.sticky, request):
+                return
             self._skipped_line = False
             length = request.content_length
             if length == 0:
@@ -499,8 +499,7 @@ class Connection(Intake):
         self._input = b""
         if self.is_watched:
             self._context.poller.forget(self.fd)
-        del self._context.connections[self.fd]
-        self._context.has_room = True
+        self._forget()
         return self.fd, data
 
     def close(self) -> None:
@@ -525,6 +524,5 @@ class Connection(Intake):
         self._request = None
         self._partial = None
         self._input = b""
-        self._context.connections.pop(self.fd, None)
-        self._context.has_room = True
+        self._forget()
         close_connection(self.fd, not self._is_framed_by_close)

@@ -30,6 +30,8 @@ cdef class Context:
     cdef public bint keeps_alive
     cdef public bint has_room
     cdef public long long served
+    cdef public long long closed
+    cdef public object sticky
     cdef readonly Handler handler
     cdef object _wake
     cdef object _on_refusal

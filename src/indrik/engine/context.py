@@ -15,6 +15,7 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
+from indrik.engine.sticky import Sticky
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
@@ -60,7 +61,8 @@ class Context:
     files. is_spooling: whether anything does, for the loop to write. streams: whether requests are handed
     over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
     bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
-    requests handed over and ended. sleeps_until: while whoever drives the loop waits, when it will turn next
+    requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
+    other workers; None for none. sleeps_until: while whoever drives the loop waits, when it will turn next
     by itself; 0 while it is turning.
     """
 
@@ -101,6 +103,8 @@ class Context:
         self.keeps_alive = settings.keepalive > 0
         self.has_room = False
         self.served = 0
+        self.closed = 0
+        self.sticky: Sticky | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal

@@ -101,7 +101,7 @@ class Crew:
         self.failure: BaseException | None = None
         self.members: list[Member] = []
         self._resting: list[Member] = []
-        self._queue = RequestQueue(queue_timeout, "thread")
+        self._queue = RequestQueue(queue_timeout, "thread", engine.context.slot)
         self._leader: Member | None = None
         self._inside = 0
         self._is_over = False

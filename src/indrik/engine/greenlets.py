@@ -125,6 +125,7 @@ class Greenlets(Handler):
 
     def start(self, engine: Engine) -> None:
         """Serves `engine` from now on. The hub is to call `turn` whenever its descriptor is readable."""
+        self._queue.slot = engine.context.slot
         self._engine = engine
         self._context = engine.context
         self._context.on_wake(self._wake)

@@ -9,17 +9,20 @@ import cython
 from indrik.engine.exchange import Exchange
 from indrik.engine.timers import NEVER
 from indrik.protocol.refusals import QueueTimedOut
+from indrik.scoreboard import Slot
 
 
 class RequestQueue:
     """For whoever holds the engine's ownership.
 
     timeout: seconds that a request may wait, 0 for any time. lacking: what there is too little of, for the
-    log. length: how many wait.
+    log. slot: of the worker; siblings do not pass clients on to one where requests wait. length: how many
+    wait.
     """
 
-    def __init__(self, timeout: float, lacking: str) -> None:
+    def __init__(self, timeout: float, lacking: str, slot: Slot | None = None) -> None:
         self.length = 0
+        self.slot = slot
         self._timeout = timeout
         self._lacking = lacking
         self._waiting: deque[Exchange] = deque()
@@ -28,11 +31,15 @@ class RequestQueue:
         """Adds the newest."""
         self._waiting.append(exchange)
         self.length += 1
+        if self.slot is not None:
+            self.slot.note_queued(self.length)
 
     def take(self) -> Exchange:
         """Removes the oldest. Raises `IndexError` if there is none."""
         exchange: Exchange = self._waiting.popleft()
         self.length -= 1
+        if self.slot is not None:
+            self.slot.note_queued(self.length)
         return exchange
 
     def expire(self, now: cython.double) -> cython.double:

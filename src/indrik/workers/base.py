@@ -30,7 +30,8 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from indrik.net.listeners import Listener
-from indrik.scoreboard import Order, Recycle, Slot, State
+from indrik.net.mailbox import Mailbox
+from indrik.scoreboard import Neighbour, Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.privileges import drop_privileges
@@ -70,6 +71,10 @@ class Worker:
             self.max_requests = cfg.max_requests + random.randint(0, cfg.max_requests_jitter)
         #: Set by the arbiter before the fork; None for a worker without an arbiter.
         self.slot: Slot | None = None
+        #: The first slots as this worker may see them, and their mailboxes, its own included; none without an
+        #: arbiter.
+        self.neighbours: Sequence[Neighbour] = ()
+        self.mailboxes: Sequence[Mailbox] = ()
         #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
         self.arbiter_fd = -1
         #: Where a dying worker's stacks go; the arbiter reads them. -1 without an arbiter.

@@ -9,8 +9,6 @@ import traceback
 from typing import Any, ClassVar
 
 from indrik.engine.hosted import HostedEngine
-from indrik.engine.loop import Engine
-from indrik.engine.settings import EngineSettings
 from indrik.gateway.asgi import ASGIGateway, HTTPCycle
 from indrik.gateway.lifespan import Lifespan
 from indrik.gateway.scope import ScopeBuilder, ScopeSettings
@@ -21,7 +19,6 @@ from indrik.scoreboard import Scoreboard
 from indrik.workers.loops import check_loop, new_loop
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
-from indrik.workers.trust import Trust
 
 #: Seconds over which the WebSockets of a worker that leaves are closed, at most.
 _WEBSOCKET_SPREAD = 5.0
@@ -79,14 +76,7 @@ class ASGIWorker(ServingWorker):
                 deflate=DeflateSettings() if cfg.ws_per_message_deflate == "yes" else None,
             ),
         )
-        self.engine = Engine(
-            EngineSettings.from_config(cfg),
-            self.asgi_gateway,
-            self.slot,
-            Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
-            self._refusals,
-            Trust(cfg.proxy_allow_ips, cfg.proxy_allow_networks()),
-        )
+        self.engine = self.make_engine(self.asgi_gateway, self.slot)
         self._hosted = HostedEngine(self.engine, loop, self.longest_wait, self._news.set)
         self._hosted.serve_until(self.max_requests)
         loop.add_reader(self.wakeup_fd, self._on_signal)

@@ -14,6 +14,7 @@ from indrik import __version__
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
+from indrik.engine.siblings import Siblings
 from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
@@ -57,15 +58,7 @@ class ServingWorker(Worker):
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
         self.gateway = self.make_gateway(self.slot)
-        self.engine = Engine(
-            EngineSettings.from_config(self.cfg),
-            self.make_handler(self.gateway),
-            self.slot,
-            Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
-            self.refusal_sink(self._refusals),
-            Trust(self.cfg.proxy_allow_ips, self.cfg.proxy_allow_networks()),
-            self.make_waiting(),
-        )
+        self.engine = self.make_engine(self.make_handler(self.gateway), self.slot)
         try:
             self.serve()
         finally:
@@ -74,6 +67,20 @@ class ServingWorker(Worker):
     def serve(self) -> None:
         """Serve until `alive` is false, then drain and return."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it serves: serve() is missing")
+
+    def make_engine(self, handler: Handler, slot: Slot) -> Engine:
+        """The engine that gives its requests to `handler`."""
+        cfg = self.cfg
+        return Engine(
+            EngineSettings.from_config(cfg),
+            handler,
+            slot,
+            Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
+            self.refusal_sink(self._refusals),
+            Trust(cfg.proxy_allow_ips, cfg.proxy_allow_networks()),
+            self.make_waiting(),
+            self.make_siblings(slot),
+        )
 
     # --- what a kind may make otherwise ---
 
@@ -84,6 +91,12 @@ class ServingWorker(Worker):
     def make_waiting(self) -> Waiting:
         """How a request waits for its client."""
         return Waiting()
+
+    def make_siblings(self, slot: Slot) -> Siblings | None:
+        """With whom the load is shared; None for a worker without a mailbox."""
+        if slot.number >= len(self.mailboxes):
+            return None
+        return Siblings(slot, self.neighbours, self.mailboxes, self.cfg.worker_connections)
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
         """Where the engine says that it sent a client away."""

@@ -18,6 +18,7 @@ from indrik.scoreboard import (
     SLOT_BYTES,
     TEXT_BYTES,
     Event,
+    Neighbour,
     Order,
     Recycle,
     Scoreboard,
@@ -163,3 +164,24 @@ assert (slot.request_text, slot.request_at) == ("GET /child", 5.0)
 assert board.slots[1].pid == 0
 """
     subprocess.run([sys.executable, "-c", script], check=True, env=os.environ)
+
+
+def test_a_neighbour_can_only_look() -> None:
+    board = Scoreboard(3)
+    slot = board.take(4, 1, 100.0)
+    other = board.neighbours(9)[slot.number]
+    assert len(board.neighbours(9)) == 3
+    assert not other.is_serving(4)
+    slot.state = State.IDLE
+    slot.note_open(12)
+    slot.count_taken()
+    assert other.is_serving(4)
+    assert not other.is_serving(5)
+    assert (other.room(4, 100.0), other.taken(), other.heartbeat(), other.age()) == (12, 1, 100.0, 1)
+    assert [name for name in dir(other) if name.startswith(("note_", "count_", "begin", "clear"))] == []
+
+
+def test_a_neighbour_outside_of_the_board_is_refused() -> None:
+    board = Scoreboard(1)
+    with pytest.raises(IndexError, match="slot 5"):
+        Neighbour(board._map, 5)

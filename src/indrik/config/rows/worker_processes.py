@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, Seconds, Whole
+from indrik.config.kinds import Choice, Seconds, Sticky, Whole
 from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
 from indrik.config.resolved import ClassName
@@ -105,6 +105,21 @@ ROWS = (
         default=1000,
         help="Connections that one worker holds at most, of any kind. For one more, the one that has been "
         "idle longest is closed; while none is idle, nobody is accepted.",
+    ),
+    Setting(
+        name="sticky",
+        section=SECTION,
+        flags=("--sticky",),
+        kind=Sticky(),
+        metavar="RULE",
+        default=None,
+        own=True,
+        help="Sends all requests of a client to the same worker, for applications that keep something of it "
+        "in memory, as Flask-SocketIO does. `cookie:NAME`: the first response sets a cookie of that name; "
+        "the rule for Socket.IO. `query:NAME`, `header:NAME`: the value of a parameter or field, which the "
+        "client must have chosen before its first request. `ip`: its address; behind a proxy that is the "
+        "proxy's, unless `proxy_protocol` tells it. A request without the cookie or the value is served "
+        "where it arrives. When the worker is gone, replaced or reloaded, another takes its clients.",
     ),
     Setting(
         name="max_requests",
