@@ -69,6 +69,11 @@ class Lifespan:
         await asyncio.wait([task], timeout=1.0)
         task.cancel()
 
+    def abandon(self) -> None:
+        """Ends the application's part if it has not ended by itself: the loop may go on without it."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
     async def _run(self) -> None:
         scope = {
             "type": "lifespan",
