@@ -26,7 +26,7 @@ What differs before any option is given:
 
 | matter | uvicorn | indrik |
 |---|---|---|
-| processes | one, without a master, unless there are several workers | a master and its workers, even if one |
+| processes | one, without a master, unless `--workers` says more | a master and its workers |
 | SIGHUP | several workers: restarts them one after another | a reload of configuration and code; \
 if it fails, the old workers go on |
 | access log | on, to standard output | off; `--access-log`, or `--access-logfile FILE` |

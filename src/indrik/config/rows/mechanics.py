@@ -78,8 +78,8 @@ ROWS = (
         default=None,
         own=True,
         help="File with environment variables for the master and its workers, `KEY=VALUE` a line, read by "
-        "the package python-dotenv. Variables that exist already, and `raw_env`, go before it. A reload reads "
-        "it again. The server's own settings are not taken from it.",
+        "the package python-dotenv. Variables that exist already, and `raw_env`, go before it. A reload "
+        "reads it again. The server's own settings are not taken from it.",
     ),
     Setting(
         name="pidfile",
