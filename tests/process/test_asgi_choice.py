@@ -169,7 +169,9 @@ def test_proxy_headers(serve: ServerFactory, app: str) -> None:
     server = serve("--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,10.0.0.0/8", app=app).wait_ready()
     asked = {
         "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.0.0.9": "2.2.2.2 0 http",
-        "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 3.3.3.3:80\r\nX-Forwarded-Proto: https": "3.3.3.3 80 https",
+        "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 3.3.3.3:80\r\nX-Forwarded-Proto: https": (
+            "3.3.3.3 80 https"
+        ),
         "X-Forwarded-For: [2001:db8::1]:99, 127.0.0.1\r\nX-Forwarded-Proto: wss": "2001:db8::1 99 https",
         "X-Forwarded-For: 10.0.0.1, 10.0.0.2": "10.0.0.1 0 http",
         "X-Forwarded-For: unknown\r\nX-Forwarded-Proto: ftp": "unknown 0 http",
@@ -186,7 +188,8 @@ def test_proxy_headers(serve: ServerFactory, app: str) -> None:
 def test_no_proxy_headers(serve: ServerFactory) -> None:
     server = serve("--no-proxy-headers").wait_ready()
     with server.connect() as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n")
+        fields = b"X-Forwarded-Proto: https\r\nX-Forwarded-For: 1.1.1.1\r\n"
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n")
         assert read_answer(sock).split()[2:] == ["127.0.0.1", str(sock.getsockname()[1]), "http"]
 
 
@@ -223,8 +226,8 @@ def test_a_request_waits_for_its_turn(serve: ServerFactory, folder: Path) -> Non
 
 def test_whoever_waits_too_long_is_sent_away(serve: ServerFactory, folder: Path) -> None:
     server = serve("--limit-concurrency", "1", "--queue-timeout", "0.5", "--access-log").wait_ready()
-    with ask(server, f"/until/{folder}/one") as first, ask(server, "/gone") as gone, ask(server, "/") as second:
-        gone.close()
+    with ask(server, f"/until/{folder}/one") as first, ask(server, "/") as second:
+        ask(server, "/gone").close()
         answer = second.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After:" in answer

@@ -109,7 +109,8 @@ def test_wrong_settings_are_raised(settings: dict[str, Any], error: type[Excepti
 
 
 def test_the_package_loads_nothing_until_it_is_asked(folder: Path) -> None:
-    server = script(folder, "import sys, indrik\nsys.exit(any(m.startswith('indrik.') for m in sys.modules))\n")
+    text = "import sys, indrik\nsys.exit(any(name.startswith('indrik.') for name in sys.modules))\n"
+    server = script(folder, text)
     assert os.spawnv(os.P_WAIT, server[0], [server[0], str(folder / "script.py")]) == 0
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = indrik.nothing
@@ -125,6 +126,7 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
             message = await receive()
             scope["state"].setdefault("seen", []).append(message["type"])
             LIFE.append(message["type"])
+            STARTED.set()
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
@@ -137,15 +139,16 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 
 LIFE: list[str] = []
+STARTED: asyncio.Event
 ARRIVED: asyncio.Event
 RELEASE: asyncio.Event
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    global ARRIVED, RELEASE
+    global STARTED, ARRIVED, RELEASE
     LIFE.clear()
-    ARRIVED, RELEASE = asyncio.Event(), asyncio.Event()
+    STARTED, ARRIVED, RELEASE = asyncio.Event(), asyncio.Event(), asyncio.Event()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     threads = threading.active_count()
     yield
@@ -180,6 +183,12 @@ async def get(address: Any, path: str = "/") -> str:
         return await asyncio.wait_for(future, DEADLINE)
     finally:
         thread.join(DEADLINE)
+
+
+def where(server: indrik.Server) -> tuple[str, int]:
+    [address] = server.addresses
+    assert isinstance(address, tuple)
+    return address
 
 
 def is_listening(address: Any) -> bool:
@@ -241,8 +250,7 @@ def test_cancelling_finishes_requests() -> None:
             port = taken.getsockname()[1]
         serving = asyncio.create_task(indrik.serve(answer, host="127.0.0.1", port=port))
         address = ("127.0.0.1", port)
-        while not LIFE or not is_listening(address):
-            await asyncio.sleep(0.005)
+        await asyncio.wait_for(STARTED.wait(), DEADLINE)
         asked = asyncio.create_task(get(address, "/until"))
         await asyncio.wait_for(ARRIVED.wait(), DEADLINE)
         serving.cancel()
@@ -277,7 +285,8 @@ def test_stop_cuts_after_graceful_timeout() -> None:
 def test_idle_connections_are_closed() -> None:
     async def main() -> None:
         async with indrik.Server(answer, bind="127.0.0.1:0", keepalive=60) as server:
-            reader, writer = await asyncio.open_connection(*server.addresses[0])
+            host, port = where(server)
+            reader, writer = await asyncio.open_connection(host, port)
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await writer.drain()
             assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
@@ -290,8 +299,9 @@ def test_idle_connections_are_closed() -> None:
 
 
 def test_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+
     async def main() -> None:
-        path = str(tmp_path / "s")
         async with indrik.Server(answer, uds=path) as server:
             assert server.addresses == [path]
             reader, writer = await asyncio.open_unix_connection(path)
@@ -299,9 +309,9 @@ def test_unix_socket(tmp_path: Path) -> None:
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
             writer.close()
             await writer.wait_closed()
-        assert not os.path.exists(path)
 
     asyncio.run(main())
+    assert not os.path.exists(path)
 
 
 def test_failures_to_start() -> None:

@@ -178,7 +178,8 @@ def test_keywords_are_those_of_uvicorn_run() -> None:
 
 
 def test_check_config_with_options_of_uvicorn(tmp_path: Path) -> None:
-    (tmp_path / "shop.py").write_text("def make():\n    async def app(scope, receive, send): ...\n    return app\n")
+    text = "def make():\n    async def app(scope, receive, send): ...\n    return app\n"
+    (tmp_path / "shop.py").write_text(text)
     command = [sys.executable, "-m", "indrik", "--check-config", "--factory", "--port", "0", "shop:make"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
