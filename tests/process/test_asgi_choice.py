@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.process.conftest import ServerFactory
 from tests.process.server import Server, get_on, read_answer, wait_for
@@ -237,6 +238,67 @@ def test_whoever_waits_too_long_is_sent_away(serve: ServerFactory, folder: Path)
         assert get_on(first).split()[1] == "1"
     server.wait_for_log("1 requests were in progress for 0.5 s")
     assert '"GET /gone' not in server.log()
+
+
+def test_a_body_comes_while_its_request_waits(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        ASGI_APP + "\n"
+        "async def echo(scope, receive, send):\n"
+        "    if scope['path'] != '/echo':\n"
+        "        return await application(scope, receive, send)\n"
+        "    size, more = 0, True\n"
+        "    while more:\n"
+        "        message = await receive()\n"
+        "        size += len(message['body'])\n"
+        "        more = message['more_body']\n"
+        "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "    await send({'type': 'http.response.body', 'body': str(size).encode()})\n"
+    )
+    server = serve("--limit-concurrency", "1", app="app:echo").wait_ready()
+    size = 3_000_000
+    with ask(server, f"/until/{folder}/one") as first, server.connect() as second:
+        second.sendall(f"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
+        # More than any buffer in between takes: it goes on when the request has its turn.
+        sender = threading.Thread(target=second.sendall, args=(bytes(size),))
+        sender.start()
+        (folder / "one").touch()
+        read_answer(first)
+        assert read_answer(second) == str(size)
+        sender.join(20)
+
+
+def test_a_websocket_is_a_request_in_progress(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        ASGI_APP + "\n"
+        "async def both(scope, receive, send):\n"
+        "    if scope['type'] != 'websocket':\n"
+        "        return await application(scope, receive, send)\n"
+        "    await receive()\n"
+        "    await send({'type': 'websocket.accept'})\n"
+        "    while (await receive())['type'] != 'websocket.disconnect':\n"
+        "        await send({'type': 'websocket.send', 'text': 'here'})\n"
+    )
+    server = serve("--limit-concurrency", "1", app="app:both").wait_ready()
+    host, port = server.address
+    with connect(f"ws://{host}:{port}/") as one:
+        one.send("?")
+        assert one.recv(20) == "here"
+        waiting = ask(server, "/")
+        waiting.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        waiting.settimeout(20.0)
+    with waiting:
+        assert read_answer(waiting).split()[1] == "1"
+    # One that waits is opened when its turn comes.
+    with ask(server, f"/until/{folder}/one") as first:
+        releases = threading.Timer(0.3, (folder / "one").touch)
+        releases.start()
+        with connect(f"ws://{host}:{port}/") as two:
+            two.send("?")
+            assert two.recv(20) == "here"
+        read_answer(first)
+        releases.join()
 
 
 def test_a_stop_serves_those_who_wait(serve: ServerFactory, folder: Path) -> None:

@@ -376,6 +376,26 @@ def test_what_concerns_processes_is_refused(settings: dict[str, Any]) -> None:
         indrik.Server(answer, **settings)
 
 
+def test_keywords_of_uvicorn() -> None:
+    server = indrik.Server(
+        answer,
+        workers=None,
+        limit_concurrency=None,
+        forwarded_allow_ips=["127.0.0.1", "10.0.0.0/8"],
+        timeout_keep_alive=7,
+        ws_max_size=8,
+        ws_per_message_deflate=False,
+        log_level="warning",
+        access_log=False,
+        log_config={"version": 1, "disable_existing_loggers": False},
+    )
+    cfg = server.cfg
+    assert (cfg.workers, cfg.limit_concurrency, cfg.keepalive, cfg.loglevel) == (1, 0, 7, "warning")
+    assert (cfg.websocket_max_message_size, cfg.ws_per_message_deflate, cfg.accesslog) == (8, False, None)
+    assert cfg.logconfig_dict["version"] == 1
+    assert cfg.forwarded_allow_ips == ["127.0.0.1", "10.0.0.0/8"]
+
+
 def test_a_wsgi_application_is_refused() -> None:
     def application(environ: Any, start_response: Any) -> list[bytes]:
         return []

@@ -99,6 +99,12 @@ def _proxy_headers(value: Any) -> Settings:
     return {"proxy_headers": True} if value else {"proxy_headers": False, "secure_scheme_headers": {}}
 
 
+def _log_config(value: Any) -> Settings:
+    if isinstance(value, Mapping):
+        return {"logconfig_dict": value}
+    return {"logconfig_json" if str(value).endswith(".json") else "logconfig": value}
+
+
 def _reload_dirs(value: Any) -> Settings:
     folders = [value] if isinstance(value, str) else list(value)
     for folder in folders:
@@ -202,12 +208,14 @@ OPTIONS: tuple[Option, ...] = (
         "env_file",
         "Needs python-dotenv too. `WEB_CONCURRENCY` and the like in it do not configure the server.",
     ),
-    _same(
-        "--log-config",
+    Option(
+        ("--log-config",),
         "log_config",
-        "logconfig",
+        ("logconfig",),
         "The ini form; JSON is `--log-config-json`, YAML is not read. The loggers are `indrik.error` and "
         "`indrik.access`.",
+        has_own_row=True,
+        make=_log_config,
     ),
     _same("--log-level", "log_level", "loglevel", "There is no level `trace`."),
     Option(

@@ -19,14 +19,15 @@ def named_settings(cfg: Config, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises `TypeError` for an unknown name, `ConfigError` for what uvicorn has and indrik has not.
     """
+    # None is how uvicorn's keywords say: the default.
+    given = {name: value for name, value in given.items() if value is not None or name not in BY_KEYWORD}
     settings = {name: value for name, value in given.items() if name in cfg.settings}
     foreign = {name: value for name, value in given.items() if name not in settings}
     for name in foreign:
         if name not in BY_KEYWORD:
             hint = did_you_mean(name, [*cfg.settings, *BY_KEYWORD])
             raise TypeError(f"there is no setting {name!r}{hint}")
-    # None is how uvicorn's keywords say: the default.
-    translated = settings_of({name: value for name, value in foreign.items() if value is not None})
+    translated = settings_of(foreign)
     for name in translated.keys() & settings.keys():
         raise ConfigError(f"{name} and a keyword of uvicorn for it were given: choose one")
     return {**settings, **translated}
