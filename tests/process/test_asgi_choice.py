@@ -194,6 +194,17 @@ def test_no_proxy_headers(serve: ServerFactory) -> None:
         assert read_answer(sock).split()[2:] == ["127.0.0.1", str(sock.getsockname()[1]), "http"]
 
 
+@pytest.mark.parametrize("app", ["app:application", "app:wsgi"])
+def test_no_server_header(serve: ServerFactory, app: str) -> None:
+    server = serve("--no-server-header", app=app).wait_ready()
+    for request in (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"nonsense\r\n\r\n"):
+        with server.connect() as sock:
+            sock.sendall(request)
+            head = sock.makefile("rb").read().partition(b"\r\n\r\n")[0].lower()
+        assert b"\r\ndate: " in head
+        assert b"\r\nserver:" not in head
+
+
 # --- limit_concurrency
 
 
@@ -279,7 +290,9 @@ def test_a_websocket_is_a_request_in_progress(serve: ServerFactory, folder: Path
         "        await send({'type': 'websocket.send', 'text': 'here'})\n"
     )
     server = serve("--limit-concurrency", "1", app="app:both").wait_ready()
-    host, port = server.address
+    address = server.address
+    assert isinstance(address, tuple)
+    host, port = address
     with connect(f"ws://{host}:{port}/") as one:
         one.send("?")
         assert one.recv(20) == "here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +92,17 @@ def test_a_thousand_statuses_and_names_later_all_is_as_before() -> None:
         head = render(f"200 {number}", [(f"X-{number}", str(number))], False, 1, True, 0, TAIL)
         assert f"HTTP/1.1 200 {number}\r\nX-{number}: {number}\r\n".encode() in head.data
         check(head)
+
+
+@pytest.mark.parametrize("own", [[], ["Date"], ["Server"], ["Server", "Date"]], ids=str)
+@pytest.mark.parametrize("server", ["indrik", ""])
+def test_the_servers_own_fields(own: list[str], server: str) -> None:
+    tail = fields_tail("Mon, 01 Jan 2024 00:00:00 GMT", server)
+    head = render("200 OK", [(name, "theirs") for name in own], False, 1, True, 0, tail)
+    assert _HEAD.fullmatch(head.data), head.data
+    lines = head.data.split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"Date: ")] == [
+        b"Date: theirs" if "Date" in own else b"Date: Mon, 01 Jan 2024 00:00:00 GMT"
+    ]
+    expected = [b"Server: theirs"] if "Server" in own else [b"Server: indrik"] if server else []
+    assert [line for line in lines if line.startswith(b"Server: ")] == expected
