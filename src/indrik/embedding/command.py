@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -96,6 +97,8 @@ def _signals_restored() -> Iterator[None]:
 def _end_process(stop: SystemExit) -> NoReturn:
     """Ends a worker here: what follows the call of `run` in the program is not its own."""
     status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    # As the interpreter ends: it waits for threads that are not daemons, then calls what was registered.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):

@@ -67,11 +67,12 @@ def returns_coroutine(application: Any) -> bool:
 def fitting_class(application: Any, current: Any, cfg: Any) -> Any:
     """The worker class that serves `application`: `current`, or the asgi kind where nobody has chosen one.
 
-    Raises `AppImportError` when `current` was chosen and cannot serve it.
+    A class of somebody's own, which may call applications in its own way, is left alone. Raises
+    `AppImportError` when `current` was chosen and cannot serve it.
     """
-    expects = getattr(current, "interface", "")
     found = interface_of(application)
-    if not expects or found is None or found == expects:
+    is_ours = f"{current.__module__}.{current.__qualname__}" in SUPPORTED_WORKERS.values()
+    if not is_ours or found is None or found == current.interface:
         return current
     if found == FACTORY:
         raise AppImportError(

@@ -153,4 +153,8 @@ def test_a_class_of_ones_own_is_left_alone() -> None:
     class Own:
         pass
 
-    assert fitting_class(asgi, Own, configured(worker_class=Own)) is Own
+    class Adapting(SyncWorker):
+        pass
+
+    for kind in (Own, Adapting):
+        assert fitting_class(asgi, kind, configured(worker_class=kind)) is kind
