@@ -35,7 +35,8 @@ def test_is_fresh(module: str) -> None:
 
 @pytest.mark.parametrize("module", MAKERS)
 def test_a_change_by_hand_is_seen(module: str, tmp_path: Path) -> None:
-    (tmp_path / "docs" / "reference").mkdir(parents=True)
+    for folder in ("reference", "how-to"):
+        (tmp_path / "docs" / folder).mkdir(parents=True)
     assert run_maker(module, "--write", tmp_path).returncode == 0
     assert run_maker(module, "--check", tmp_path).returncode == 0
     pages = [path for path in tmp_path.rglob("*") if path.is_file()]

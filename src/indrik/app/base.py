@@ -6,6 +6,7 @@ and `load`); `Application` adds the command line and the configuration file.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -205,10 +206,21 @@ class Application(BaseApplication):
         except Exception as error:
             fail(error)
         try:
-            self.wsgi()
+            # What a worker would find there; this process ends with the check.
+            os.environ.update(self.cfg.env)
+            application = self.wsgi()
+            # By name, and only here: a master that serves knows no worker's code.
+            interface = importlib.import_module("indrik.workers.interface")
+            kind = interface.fitting_class(application, self.cfg.worker_class, self.cfg)
         except Exception as error:
             print("Error while loading the application:", file=sys.stderr)
             fail(error)
+        if kind is not self.cfg.worker_class:
+            print("The application speaks ASGI: its workers are of the kind asgi, since none is chosen.")
+            try:
+                kind.check_config(self.cfg, None)
+            except Exception as error:
+                fail(error)
         sys.exit(0)
 
     def run(self) -> None:

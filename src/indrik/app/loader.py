@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
@@ -75,8 +75,8 @@ def dotted_names(node: ast.expr, text: str) -> tuple[str, ...]:
     raise AppImportError(f"{ast.unparse(node)!r} in {text!r} must be a name, or several with dots between")
 
 
-def load_application(text: str) -> Any:
-    """Import the module and return the application in it.
+def load_application(text: str, is_factory: bool = False) -> Any:
+    """Import the module and return the application in it, or what the factory in it makes.
 
     Raises:
         AppModuleNotFoundError: there is no such module.
@@ -84,6 +84,10 @@ def load_application(text: str) -> Any:
         Exception: whatever the module or the factory raises, untouched.
     """
     target = parse_target(text)
+    if is_factory:
+        if target.arguments is not None:
+            raise AppImportError(f"{text!r} calls its factory already: leave factory out")
+        target = replace(target, arguments=())
     module = import_module(target, text)
     found = find_object(module, target)
     if target.arguments is not None:

@@ -125,7 +125,7 @@ class WSGIApplication(Application):
         uri = self.app_uri
         if uri is None:
             raise ConfigError("no application was named: set app_uri or wsgi_app")
-        return load_application(uri)
+        return load_application(uri, self.cfg.factory)
 
     def load_pasteapp(self) -> Any:
         """The application, loaded from the PasteDeploy file.

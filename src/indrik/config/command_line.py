@@ -18,7 +18,11 @@ from indrik import __version__
 from indrik.config.nearest import nearest
 from indrik.config.rows import BY_NAME
 from indrik.config.setting import Setting
+from indrik.config.uvicorn_options import OPTIONS, refusal, settings_of
 from indrik.errors import ConfigError
+
+#: Beginning of the names under which the parser keeps what uvicorn's options say.
+UVICORN = "uvicorn:"
 
 #: In this order; only the first that is set counts.
 ARGUMENT_VARIABLES = ("INDRIK_CMD_ARGS", "GUNICORN_CMD_ARGS")
@@ -45,7 +49,7 @@ class Parser(ArgumentParser):
     #: Flags of Gunicorn whose behaviour is not part of indrik -> why.
     foreign: dict[str, str]
     #: Flags that only indrik has: they must not make a prefix ambiguous that users of Gunicorn type.
-    own: frozenset[str]
+    own: set[str]
     #: The environment variable the arguments are from, "" for the command line.
     origin = ""
 
@@ -76,6 +80,13 @@ class Parser(ArgumentParser):
         return shared if len(shared) == 1 else found
 
 
+class RefuseOption(Action):
+    """An option of uvicorn that cannot be had here: refused with the reason, whatever its value."""
+
+    def __call__(self, parser: ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        parser.error(refusal(self.const))
+
+
 class PrintVersion(Action):
     """`--version`, worked out only when asked for: it imports the engine."""
 
@@ -98,7 +109,7 @@ def build_parser(rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str
     """The parser for these rows. `not_ours`: settings of Gunicorn that get an explanation, not a guess."""
     parser = Parser(prog=prog, usage=usage, formatter_class=lambda prog: HelpFormatter(prog, width=100))
     parser.foreign = foreign_flags(not_ours)
-    parser.own = frozenset(flag for row in rows if row.own for flag in row.flags)
+    parser.own = {flag for row in rows if row.own for flag in row.flags}
     parser.add_argument(
         "-v", "--version", action=PrintVersion, nargs=0, default=SUPPRESS, help="show the version and exit"
     )
@@ -111,7 +122,45 @@ def build_parser(rows: Iterable[Setting], not_ours: Iterable[str], *, usage: str
             if row.section not in groups:
                 groups[row.section] = parser.add_argument_group(row.section)
             add_flag(groups[row.section], row)
+    group = parser.add_argument_group("Names that uvicorn has for settings above")
+    parser.own |= add_uvicorn_flags(group, set(parser._option_string_actions), parser.own)
     return parser
+
+
+def add_uvicorn_flags(group: Any, taken: set[str], own: set[str]) -> set[str]:
+    """Adds the flags of uvicorn that no setting has itself, nor users of Gunicorn as a shorter form of one
+    (--header); returns them.
+    """
+    added: set[str] = set()
+    for option in OPTIONS:
+        on, *off = [flag for flag in option.flags if flag not in taken] or [""]
+        if not on or len([flag for flag in taken - own if flag.startswith(on)]) == 1:
+            continue
+        added.update((on, *off))
+        dest = UVICORN + option.name
+        if option.is_refused:
+            group.add_argument(
+                on, dest=dest, action=RefuseOption, nargs="?", const=option, default=None, help=SUPPRESS
+            )
+            continue
+        text = f"as {', '.join(option.settings)}" if option.settings else SUPPRESS
+        if len(option.flags) == 2:
+            for flag in (on, *off):
+                value = flag == option.flags[0]
+                group.add_argument(
+                    flag, dest=dest, action="store_const", const=value, default=None, help=text
+                )
+        elif option.make is None:
+            row = BY_NAME[option.settings[0]]
+            options = {**row.kind.argument(), "metavar": option.metavar}
+            group.add_argument(on, dest=row.name, default=None, help=text, **options)
+        else:
+            kind = int if option.number else str
+            how = "append" if option.name == "reload_dirs" else "store"
+            group.add_argument(
+                on, dest=dest, type=kind, action=how, metavar=option.metavar, default=None, help=text
+            )
+    return added
 
 
 def add_flag(group: Any, row: Setting) -> None:
@@ -141,5 +190,23 @@ def foreign_flags(not_ours: Iterable[str]) -> dict[str, str]:
 
 
 def given(arguments: Namespace) -> dict[str, Any]:
-    """The settings that were given: name -> value."""
-    return {name: value for name, value in vars(arguments).items() if value is not None and name in BY_NAME}
+    """The settings that were given: name -> value.
+
+    Raises:
+        ConfigError: an option of uvicorn has a value that cannot be had, or says what another flag says.
+    """
+    values = {name: value for name, value in vars(arguments).items() if value is not None}
+    settings = {name: value for name, value in values.items() if name in BY_NAME}
+    said = settings_of(
+        {name.removeprefix(UVICORN): value for name, value in values.items() if name.startswith(UVICORN)}
+    )
+    for name, value in said.items():
+        if name == "reload_extra_files":
+            value = [*settings.get(name, ()), *value]
+        elif name in settings:
+            flag = BY_NAME[name].flags[0]
+            raise ConfigError(
+                f"{flag} and an option of uvicorn for the same setting ({name}) were given: choose one"
+            )
+        settings[name] = value
+    return settings

@@ -42,6 +42,7 @@ class Config:
         self.notices: list[str] = []
         self._networks: dict[str, list[Network]] = {}
         self._worker_class: tuple[str | type, Any] | None = None
+        self._env_file_read: tuple[str, dict[str, str]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         # Called only for what is neither an instance attribute nor a property below.
@@ -97,9 +98,18 @@ class Config:
         """Check what a value alone does not show, without importing the operator's code.
 
         Raises:
-            ConfigError: an address cannot be read, or a class's name is nowhere known.
+            ConfigError: an address cannot be read, a class's name is nowhere known, `env_file` cannot be
+                used, or settings contradict one another.
         """
         _ = self.address
+        self._env_file()
+        if self.proxy_headers and self.forwarded is not None:
+            raise ConfigError(
+                "proxy_headers and forwarded contradict one another: the first finds the client by its "
+                "address, the second by counting proxies; leave one out"
+            )
+        if self.factory and self.paste is not None:
+            raise ConfigError("factory says nothing to an application in a PasteDeploy file: leave it out")
         check_class_name("worker_class", self._worker_uri(), known_workers(), "indrik.workers")
 
     def check_classes(self) -> None:
@@ -183,8 +193,37 @@ class Config:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables in `raw_env`."""
-        return dict(entry.split("=", 1) for entry in self.settings["raw_env"].value)
+        """The environment variables in `raw_env`, and those in `env_file` that nothing else sets."""
+        given = dict(entry.split("=", 1) for entry in self.settings["raw_env"].value)
+        return {**self._env_file(), **given}
+
+    def _env_file(self) -> dict[str, str]:
+        """What `env_file` adds to the environment that the server was started in, read once.
+
+        Raises:
+            ConfigError: python-dotenv is not installed, or the file cannot be read.
+        """
+        path = self.settings["env_file"].value
+        if path is None:
+            return {}
+        if self._env_file_read is None or self._env_file_read[0] != path:
+            try:
+                dotenv = importlib.import_module("dotenv")
+            except ImportError:
+                raise ConfigError(
+                    "env_file needs the package python-dotenv: pip install 'indrik[dotenv]'"
+                ) from None
+            try:
+                found = dotenv.dotenv_values(path)
+            except (OSError, UnicodeError) as error:
+                raise ConfigError(f"env_file {path!r} cannot be read: {error}") from error
+            added = {
+                name: value
+                for name, value in found.items()
+                if value is not None and name not in self.env_orig
+            }
+            self._env_file_read = (path, added)
+        return self._env_file_read[1]
 
     @property
     def sendfile(self) -> bool:

@@ -1,4 +1,5 @@
-"""The pages made from the rows: the settings' reference and the JSON schema of a TOML configuration.
+"""The pages made from the rows: the settings' reference, the JSON schema of a TOML configuration, and what
+options of uvicorn are here.
 
     python -m indrik.config.derived --write         make them
     python -m indrik.config.derived --check         fail if one is not what would be made
@@ -21,6 +22,7 @@ from indrik.config.files import DEFAULT_FILES
 from indrik.config.resolved import Hook
 from indrik.config.rows import ROWS
 from indrik.config.setting import Setting
+from indrik.config.uvicorn_page import page
 
 REMAKE = "python -m indrik.config.derived --write"
 
@@ -124,6 +126,7 @@ def schema() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": reference,
     "docs/reference/settings.schema.json": schema,
+    "docs/how-to/moving-from-uvicorn.md": lambda: page(REMAKE),
 }
 
 

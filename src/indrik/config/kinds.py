@@ -82,6 +82,23 @@ class Flag(Kind):
         return {"action": "store_const", "const": self.const}
 
 
+class Switch(Flag):
+    """True or false, whose flag takes the word: for what is on unless somebody says otherwise."""
+
+    words = ("true", "false", "yes", "no", "on", "off", "1", "0")
+
+    def parse(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word not in self.words:
+            raise RejectedValue(f"must be true or false{did_you_mean(word, self.words) if word else ''}")
+        return self.words.index(word) % 2 == 0
+
+    def argument(self) -> dict[str, Any]:
+        return {"type": str}
+
+
 @dataclass(frozen=True)
 class Whole(Kind):
     """A whole number within bounds; in a file it may be text with a base prefix (0x, 0o, 0b)."""

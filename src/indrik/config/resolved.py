@@ -88,6 +88,21 @@ class Directory(Text):
         return path
 
 
+class ExistingFile(Text):
+    """A file that exists, as an absolute path."""
+
+    label = "file"
+
+    def parse(self, value: Any) -> str | None:
+        text = super().parse(value)
+        if text is None:
+            return None
+        path = os.path.abspath(os.path.join(current_directory(), text))
+        if not os.path.isfile(path):
+            raise RejectedValue(f"there is no file {path!r}")
+        return path
+
+
 class DeployFile(Text):
     """A PasteDeploy file that exists, as an absolute path, with the section that may follow after `#`."""
 

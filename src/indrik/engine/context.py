@@ -161,5 +161,6 @@ class Context:
         if now >= self._tail_ends_at:
             wall = time.time()
             self._tail_ends_at = now + 1.0 - wall % 1.0
-            self._tail = fields_tail(format_date(time.gmtime(wall)), _SERVER)
+            server = _SERVER if self.settings.server_header else ""
+            self._tail = fields_tail(format_date(time.gmtime(wall)), server)
         return self._tail

@@ -37,6 +37,7 @@ class HostedEngine:
         self._timer: Any = None
         self._timer_at = 0.0
         self._is_due = False
+        self._is_over = False
 
     def start(self) -> None:
         """Begins to turn."""
@@ -45,7 +46,8 @@ class HostedEngine:
         self.wake()
 
     def stop(self) -> None:
-        """Turns no more."""
+        """Turns no more, whatever the loop has been asked for already: it may outlive the engine."""
+        self._is_over = True
         self._loop.remove_reader(self.engine.fileno())
         if self._timer is not None:
             self._timer.cancel()
@@ -67,6 +69,8 @@ class HostedEngine:
         left: cython.double
         at: cython.double
         self._is_due = False
+        if self._is_over:
+            return
         context.sleeps_until = 0.0
         self.engine.turn(0.0)
         if context.served >= self._limit or (context.is_draining and not context.connections):

@@ -36,6 +36,7 @@ class EngineSettings:
     output_buffer: int = 1048576
     output_spool: int = 1 << 30
     temporary_directory: str | None = None
+    server_header: bool = True
 
     @classmethod
     def from_config(cls, cfg: Config) -> EngineSettings:
@@ -71,4 +72,5 @@ class EngineSettings:
             output_buffer=cfg.output_buffer,
             output_spool=cfg.output_spool,
             temporary_directory=cfg.tmp_upload_dir,
+            server_header=cfg.server_header,
         )

@@ -51,4 +51,6 @@ cdef class ASGIGateway(Handler):
     cdef object _on_overdue
     cdef object _notes
     cdef object _context
+    cdef object _admission
+    cdef _begin(self, Exchange exchange)
     cpdef cycle_ended(self, HTTPCycle cycle, error)

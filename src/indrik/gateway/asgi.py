@@ -16,6 +16,7 @@ import cython
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet
 from indrik.errors import ConnectionEnded
+from indrik.gateway.admission import Admission
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.done import DONE
 from indrik.gateway.environ import EnvironBuilder
@@ -324,7 +325,8 @@ class ASGIGateway(Handler):
     before: called with the request before the application, None for nothing; after: called with request,
     environ and response behind it. request_timeout: seconds that a request has, 0 for any time.
     disconnect_grace: seconds between telling the application that its client has left and cancelling its
-    task; 0 for never. cycles: requests in progress.
+    task; 0 for never. most_cycles, queue_timeout: requests in progress at most, 0 for any number, and seconds
+    that another may wait. cycles: requests in progress.
     """
 
     def __init__(
@@ -341,6 +343,8 @@ class ASGIGateway(Handler):
         disconnect_grace: float = 0.0,
         on_overdue: Callable[[Any], None] | None = None,
         websocket: WebSocketSettings | None = None,
+        most_cycles: int = 0,
+        queue_timeout: float = 0.0,
     ) -> None:
         self.application = application
         self.scopes = scopes
@@ -360,12 +364,32 @@ class ASGIGateway(Handler):
         self._on_overdue = on_overdue
         self._notes = ResponseNotes(log)
         self._context = contextvars.copy_context()
+        self._admission: Admission | None = None
+        if most_cycles:
+            self._admission = Admission(most_cycles, queue_timeout, loop, self.cycles, self._begin_late)
 
     def takes_streams(self) -> bool:
         return True
 
     def handle(self, exchange: Exchange) -> None:
-        """Begins to answer `exchange`. Raises only `SystemExit` and its like."""
+        """Begins to answer `exchange`, now or when fewer are in progress. Raises only `SystemExit` and its
+        like.
+        """
+        if self._admission is not None and not self._admission.admits():
+            self._admission.hold(exchange)
+        else:
+            self._begin(exchange)
+
+    def _begin_late(self, exchange: Exchange) -> None:
+        exchange.started_at = self._loop.time()
+        self._begin(exchange)
+
+    def close_admission(self) -> None:
+        """Begins with no more requests: those that wait are given up."""
+        if self._admission is not None:
+            self._admission.close()
+
+    def _begin(self, exchange: Exchange) -> None:
         response: Response = Response.__new__(Response)
         response.status = ""
         response.headers = None
@@ -463,6 +487,8 @@ class ASGIGateway(Handler):
     def websocket_ended(self, cycle: WebSocketCycle, error: Any) -> None:
         """The application's task of a WebSocket has ended."""
         self.cycles.discard(cycle)
+        if self._admission is not None:
+            self._admission.note_ended()
         if error is not None:
             self._note_failure(cycle.request_line, error, not cycle.is_open, False)
         self._write_logs(cycle._exchange, cycle._response)
@@ -476,6 +502,8 @@ class ASGIGateway(Handler):
         exchange = cycle._exchange
         response = cycle._response
         self.cycles.discard(cycle)
+        if self._admission is not None:
+            self._admission.note_ended()
         if error is not None:
             gone = exchange.is_disconnected or exchange.is_finished
             self._note_failure(exchange.request.line, error, gone, cycle._is_overdue)

@@ -7,6 +7,8 @@ cdef class EnvironBuilder:
     cdef list _schemes
     cdef str _script_name
     cdef object _forwarding
+    cdef object _proxy_headers
     cdef readonly bint forwards
+    cdef readonly bint finds_ports
     cpdef dict build(self, Exchange exchange)
     cdef _set_scheme(self, dict environ)

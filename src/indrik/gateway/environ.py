@@ -15,7 +15,7 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.exchange import Exchange
 from indrik.errors import ConfigError
 from indrik.gateway.file_wrapper import FileWrapper
-from indrik.gateway.forwarding import Forwarding
+from indrik.gateway.forwarding import Forwarding, ProxyHeaders
 from indrik.net.listeners import Listener
 from indrik.protocol.fields import FieldName, mark_scheme
 from indrik.protocol.proxy_header import ProxyHeader
@@ -28,7 +28,7 @@ class EnvironSettings:
     """What the environ says besides the request.
 
     script_name: the default SCRIPT_NAME. secure_scheme_headers: upper-case field name to the value that
-    means https. forwarded: the setting of that name.
+    means https. forwarded: the setting of that name. proxy_headers: None unless the setting is on.
     """
 
     software: str
@@ -38,10 +38,12 @@ class EnvironSettings:
     script_name: str = ""
     secure_scheme_headers: dict[str, str] = field(default_factory=dict)
     forwarded: Mapping[str, Any] | None = None
+    proxy_headers: ProxyHeaders | None = None
 
 
 class EnvironBuilder:
-    """Makes environs for one worker. forwards: whether counted proxies may name the client."""
+    """Makes environs for one worker. forwards: whether proxies may name the client;
+    finds_ports: and REMOTE_PORT is that client's, 0 if unknown."""
 
     def __init__(self, settings: EnvironSettings) -> None:
         self._settings = settings
@@ -53,7 +55,9 @@ class EnvironBuilder:
         for name in settings.secure_scheme_headers:
             mark_scheme(name)
         self._script_name = settings.script_name
-        self.forwards = settings.forwarded is not None
+        self.forwards = settings.forwarded is not None or settings.proxy_headers is not None
+        self._proxy_headers = settings.proxy_headers
+        self.finds_ports = settings.proxy_headers is not None
         self._forwarding = None if settings.forwarded is None else Forwarding(settings.forwarded)
 
     def _template(self, listener: Listener) -> dict[str, Any]:
@@ -146,6 +150,8 @@ class EnvironBuilder:
             self._set_server(environ)
         if self._forwarding is not None and request.is_trusted:
             self._forwarding.apply(environ)
+        if self._proxy_headers is not None and request.is_trusted:
+            self._proxy_headers.apply(environ, request)
         return environ
 
     def _set_proxy(self, environ: dict[str, Any], header: ProxyHeader) -> None:

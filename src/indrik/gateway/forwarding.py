@@ -1,15 +1,22 @@
-"""Puts what counted proxies say of the client into the WSGI environ, as Werkzeug's ProxyFix does."""
+"""Puts what proxies say of the client into the WSGI environ: counted ones as Werkzeug's ProxyFix does,
+trusted ones as uvicorn does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from indrik.protocol.forwarded import Hops, find_origin
+from indrik.protocol.forwarded import Hops, client_behind_trusted, find_origin
+from indrik.protocol.request import Request
 
 #: Where ProxyFix keeps what it has replaced, and what that is.
 ORIGINALS = "werkzeug.proxy_fix.orig"
 _REPLACED = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+
+
+#: X-Forwarded-Proto -> the scheme in WSGI. Some proxies write what the client's request becomes.
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 class Forwarding:
@@ -59,6 +66,33 @@ class Forwarding:
             environ["SERVER_PORT"] = origin.port
         if origin.prefix:
             environ["SCRIPT_NAME"] = origin.prefix
+
+
+class ProxyHeaders:
+    """The setting `proxy_headers` at work: X-Forwarded-For and X-Forwarded-Proto as uvicorn reads them.
+
+    trusts: whether an address is one of the trusted proxies; None for everyone.
+    """
+
+    def __init__(self, trusts: Callable[[str], bool] | None) -> None:
+        self._trusts = trusts
+
+    def apply(self, environ: dict[str, Any], request: Request) -> None:
+        """Rewrites the environ of a request from a trusted peer."""
+        scheme = None
+        clients = []
+        for record, value in zip(request.names, request.values, strict=True):
+            if record[0] == "X-FORWARDED-PROTO":
+                scheme = _SCHEMES.get(value.strip(), scheme)
+            elif record[0] == "X-FORWARDED-FOR":
+                clients.append(value)
+        if scheme is not None:
+            environ["wsgi.url_scheme"] = scheme
+        if clients:
+            address, port = client_behind_trusted(",".join(clients), self._trusts)
+            if address:
+                environ["REMOTE_ADDR"] = address
+                environ["REMOTE_PORT"] = str(port)
 
 
 def _split_port(host: str) -> tuple[str, str | None]:

@@ -76,6 +76,11 @@ class Lifespan:
         if self._expects == "startup" and not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("The application's lifespan has ended before its shutdown", exc_info=error)
 
+    def abandon(self) -> None:
+        """Ends the application's part if it has not ended by itself: the loop may go on without it."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
     async def _run(self) -> None:
         scope = {
             "type": "lifespan",

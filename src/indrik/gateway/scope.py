@@ -128,7 +128,9 @@ class ScopeBuilder:
         if not self._environs.forwards:
             return
         client = environ["REMOTE_ADDR"]
-        if client and (exchange.channel.peer is None or client != exchange.channel.peer[0]):
+        if client and self._environs.finds_ports:
+            scope["client"] = (client, int(environ.get("REMOTE_PORT") or 0))
+        elif client and (exchange.channel.peer is None or client != exchange.channel.peer[0]):
             # A forwarded address comes without its port.
             scope["client"] = (client, 0)
         host = environ.get("HTTP_HOST")

@@ -8,6 +8,7 @@ of them passes the other on as the client wrote it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from indrik.protocol.refusals import InvalidForwarded
@@ -107,6 +108,34 @@ def count_back(value: str | None, hops: int) -> str | None:
         return None
     members = _split(value, ",") or []
     return _unquoted(members[-hops]) if len(members) >= hops else None
+
+
+def client_behind_trusted(x_for: str, trusts: Callable[[str], bool] | None) -> tuple[str, int]:
+    """The client in the value of X-Forwarded-For: the last address that `trusts` does not know, the first if
+    it knows all of them, or if everyone is trusted (None). With its port, 0 if there is none.
+
+    These are the rules of uvicorn's middleware, so that an application sees the same of both. An address may
+    be followed by a port, one of IPv6 only in brackets; what looks otherwise is taken as it is.
+    """
+    nodes = [node.strip() for node in x_for.split(",")]
+    if trusts is not None:
+        for node in reversed(nodes):
+            address, port = _address_and_port(node)
+            if not trusts(address):
+                return address, port
+    return _address_and_port(nodes[0])
+
+
+_ADDRESS_AND_PORT = re.compile(r"\[([^\]]*)\](?::([0-9]{1,5}))?|([^:\[]*):([0-9]{1,5})")
+
+
+def _address_and_port(node: str) -> tuple[str, int]:
+    found = _ADDRESS_AND_PORT.fullmatch(node)
+    if found is None:
+        return node, 0
+    if found[3] is not None:
+        return found[3], int(found[4])
+    return found[1], int(found[2] or 0)
 
 
 def _split(text: str, mark: str) -> list[str] | None:

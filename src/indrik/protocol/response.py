@@ -269,17 +269,19 @@ def format_date(moment: time.struct_time) -> str:
 
 
 def fields_tail(date: str, server: str) -> str:
-    """The end of every head: the server's own Date and Server fields and the empty line."""
-    return f"\r\nDate: {date}\r\nServer: {server}\r\n\r\n"
+    """The end of every head: the server's own Date and Server fields, the latter if it is not empty, and the
+    empty line.
+    """
+    return f"\r\nDate: {date}\r\nServer: {server}\r\n\r\n" if server else f"\r\nDate: {date}\r\n\r\n"
 
 
 def _own_tail(tail: str, has_date: bool, has_server: bool) -> str:
-    """`tail` without the fields that the application has set itself. Others of the server's stand before
-    Date and Server.
-    """
-    lines = tail.split("\r\n")
-    kept = lines[1:-4]
-    kept += [line for line, is_set in zip(lines[-4:-2], (has_date, has_server), strict=True) if not is_set]
+    """`tail` without the fields that the application has set itself."""
+    kept = [
+        line
+        for line in tail.split("\r\n")[1:-2]
+        if not (has_date and line.startswith("Date:")) and not (has_server and line.startswith("Server:"))
+    ]
     return "".join(f"\r\n{line}" for line in kept) + "\r\n\r\n"
 
 

@@ -34,8 +34,12 @@ from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Neighbour, Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
+from indrik.workers.interface import ASGI, fitting_class
 from indrik.workers.privileges import drop_privileges
 from indrik.workers.reloader import Reloader, find_engine
+
+_BODY_500 = b"The application could not be loaded; the error log says why.\n"
+_HEADERS_500 = [(b"Content-Type", b"text/plain"), (b"Content-Length", str(len(_BODY_500)).encode())]
 
 _LEAVE_REQUESTS_ALONE = ("handle_exit", "handle_usr1", "handle_winch", "handle_ignored")
 
@@ -48,6 +52,10 @@ class Worker:
     #: True in a kind that calls `report_ready` itself, later than the base class would (an event loop's
     #: start-up, say).
     reports_ready_itself: ClassVar[bool] = False
+
+    #: The interface of the applications that the kind serves, as `workers.interface` names it; "" where that
+    #: is the kind's own business.
+    interface: ClassVar[str] = ""
 
     def __init__(
         self, age: int, ppid: int, sockets: Sequence[Listener], app: Any, timeout: float, cfg: Any, log: Any
@@ -178,7 +186,7 @@ class Worker:
         the server.
         """
         if not self.cfg.reload:
-            self.wsgi = self.app.wsgi()
+            self.wsgi = self._load_fitting()
             return
         # A byte-code file counts as current if second and size of the source are the same: too coarse for an
         # editor.
@@ -186,11 +194,11 @@ class Worker:
         engine = find_engine(self.cfg.reload_engine)
         self.reloader = Reloader(self.cfg.reload_extra_files, engine, self._note_change)
         try:
-            self.wsgi = self.app.wsgi()
+            self.wsgi = self._load_fitting()
         except Exception as error:
             self.log.exception("The application cannot be loaded; the answer is 500 until a file changes")
             self.reloader.also_watch(_files_of(error))
-            self.wsgi = _answer_500
+            self.wsgi = _answer_500_asgi if self.interface == ASGI else _answer_500
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
         self.reloader.find_change()
         self.start_reloader()
@@ -198,6 +206,22 @@ class Worker:
     def start_reloader(self) -> None:
         """Have `reloader` run in a thread of its own."""
         self.reloader.start()
+
+    def _load_fitting(self) -> Any:
+        """The application; this worker becomes one of the kind that serves it, if nobody has chosen a
+        kind.
+
+        Raises `AppImportError` when the chosen kind cannot serve it.
+        """
+        application = self.app.wsgi()
+        kind = fitting_class(application, type(self), self.cfg)
+        if kind is not type(self):
+            self.log.info("The application speaks ASGI: this worker is of the kind asgi (pid: %s)", self.pid)
+            kind.check_config(self.cfg, self.log)
+            self.__class__ = kind
+            # Its handlers are other functions.
+            self.init_signals()
+        return application
 
     def _note_change(self, name: str) -> None:
         """From the reloader's thread; the signal's handler runs in the main one."""
@@ -287,11 +311,16 @@ class Worker:
 
 def _answer_500(environ: Any, start_response: Any) -> list[bytes]:
     """In place of an application that cannot be loaded. The traceback is in the log, not on the wire."""
-    body = b"The application could not be loaded; the error log says why.\n"
-    start_response(
-        "500 Internal Server Error", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
-    )
-    return [body]
+    fields = [(name.decode(), value.decode()) for name, value in _HEADERS_500]
+    start_response("500 Internal Server Error", fields)
+    return [_BODY_500]
+
+
+async def _answer_500_asgi(scope: Any, receive: Any, send: Any) -> None:
+    """The same in ASGI. To lifespan and WebSocket it says nothing, which they understand."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 500, "headers": _HEADERS_500})
+        await send({"type": "http.response.body", "body": _BODY_500})
 
 
 def _files_of(error: BaseException) -> set[str]:

@@ -15,7 +15,7 @@ from indrik.gateway.scope import ScopeBuilder, ScopeSettings
 from indrik.gateway.task import RequestTask
 from indrik.gateway.websocket import WebSocketSettings
 from indrik.protocol.websocket_extensions import DeflateSettings
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard import Scoreboard, Slot
 from indrik.workers.loops import check_loop, new_loop
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
@@ -31,39 +31,49 @@ class ASGIWorker(ServingWorker):
     enforces_request_timeout: ClassVar[bool] = True
     interface: ClassVar[str] = "asgi"
 
+    _loop: Any = None
+
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)
         check_loop(cfg.asgi_loop)
 
     def run(self) -> None:
-        self.slot = self.slot or Scoreboard(1).slots[0]
         # Only when the application has started up does it count as loaded.
         self.booted = False
-        self._refusals = RefusalReporter(self.log)
-        self._loop = new_loop(self.cfg.asgi_loop)
-        asyncio.set_event_loop(self._loop)
+        loop = new_loop(self.cfg.asgi_loop)
+        asyncio.set_event_loop(loop)
         try:
-            self._loop.run_until_complete(self._serve())
+            loop.run_until_complete(self.serve_on_loop())
         finally:
-            self._refusals.flush(final=True)
-            self._close_loop()
+            _close_loop(loop)
 
-    async def _serve(self) -> None:
-        assert self.slot is not None
-        cfg = self.cfg
-        loop = self._loop
+    async def serve_on_loop(self) -> None:
+        """Serve on the running loop until `alive` is false, then drain and return.
+
+        Raises `LifespanFailed`.
+        """
+        self._refusals = RefusalReporter(self.log)
         self._news = asyncio.Event()
-        lifespan = Lifespan(self.wsgi, cfg.asgi_lifespan, self.log)
-        await lifespan.startup()
+        self._loop = asyncio.get_running_loop()
+        lifespan = Lifespan(self.wsgi, self.cfg.asgi_lifespan, self.log)
+        try:
+            await lifespan.startup()
+            await self._serve(lifespan)
+        finally:
+            lifespan.abandon()
+            self._refusals.flush(final=True)
+
+    def _make_gateway(self, slot: Slot, state: dict[str, Any] | None) -> ASGIGateway:
+        cfg = self.cfg
         environs = self.make_environs()
-        self.asgi_gateway = ASGIGateway(
+        return ASGIGateway(
             self.wsgi,
-            ScopeBuilder(ScopeSettings(cfg.root_path, lifespan.state), environs),
+            ScopeBuilder(ScopeSettings(cfg.root_path, state), environs),
             environs,
             self.log,
-            self.slot,
-            loop,
+            slot,
+            self._loop,
             before=self._before_hook(),
             after=self._after_hook(),
             request_timeout=cfg.request_timeout,
@@ -73,18 +83,26 @@ class ASGIWorker(ServingWorker):
                 max_size=cfg.websocket_max_message_size,
                 ping_interval=cfg.ws_ping_interval,
                 ping_timeout=cfg.ws_ping_timeout,
-                deflate=DeflateSettings() if cfg.ws_per_message_deflate == "yes" else None,
+                deflate=DeflateSettings() if cfg.ws_per_message_deflate else None,
             ),
+            most_cycles=cfg.limit_concurrency,
+            queue_timeout=cfg.queue_timeout,
         )
+
+    async def _serve(self, lifespan: Lifespan) -> None:
+        self.slot = self.slot or Scoreboard(1).slots[0]
+        loop = self._loop
+        self.asgi_gateway = self._make_gateway(self.slot, lifespan.state)
         self.engine = self.make_engine(self.asgi_gateway, self.slot)
         self._hosted = HostedEngine(self.engine, loop, self.longest_wait, self._news.set)
         self._hosted.serve_until(self.max_requests)
-        loop.add_reader(self.wakeup_fd, self._on_signal)
-        self.engine.listen(self.sockets)
-        self._hosted.start()
-        self.booted = True
-        self.report_ready()
         try:
+            if self.wakeup_fd >= 0:
+                loop.add_reader(self.wakeup_fd, self._on_signal)
+            self.engine.listen(self.sockets)
+            self._hosted.start()
+            self.booted = True
+            self.report_ready()
             while self.alive:
                 await self._wait_for_news(self.longest_wait)
                 self.look_after()
@@ -132,24 +150,16 @@ class ASGIWorker(ServingWorker):
 
     async def _cancel_requests(self) -> None:
         """Ends the requests that are still in progress: the last thing they may do is to clean up."""
+        self.asgi_gateway.close_admission()
         for cycle in list(self.asgi_gateway.cycles):
             cycle.cancel("the server is shutting down")
         await self._wait_for_requests(0.5)
 
-    def _close_loop(self) -> None:
-        loop = self._loop
-        if not loop.is_closed() and not loop.is_running():
-            for task in asyncio.all_tasks(loop):
-                task.cancel()
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            asyncio.set_event_loop(None)
-            loop.close()
-
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
-        # The loop has a wake-up descriptor of its own.
-        self._loop.call_soon_threadsafe(self._news.set)
+        # The loop has a wake-up descriptor of its own. Before there is a loop, nobody waits.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._news.set)
 
     def _on_signal(self) -> None:
         self.read_wakeup()
@@ -171,3 +181,13 @@ async def _ended(cycle: RequestTask) -> None:
     """Returns when the task of a request has ended, however."""
     with contextlib.suppress(BaseException):
         await cycle
+
+
+def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed() and not loop.is_running():
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()

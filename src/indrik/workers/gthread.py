@@ -24,7 +24,7 @@ class ThreadWorker(ServingWorker):
         self._crew = Crew(
             self.engine,
             self.gateway,
-            self.cfg.threads,
+            min(self.cfg.threads, self.cfg.limit_concurrency or self.cfg.threads),
             self.cfg.queue_timeout,
             self.longest_wait,
             self._wake_main,

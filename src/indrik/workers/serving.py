@@ -19,6 +19,7 @@ from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
+from indrik.gateway.forwarding import ProxyHeaders
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
@@ -32,6 +33,8 @@ class ServingWorker(Worker):
 
     engine: there from the begin of `serve` on.
     """
+
+    interface: ClassVar[str] = "wsgi"
 
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
@@ -197,8 +200,15 @@ class ServingWorker(Worker):
                 script_name=default_script_name(),
                 secure_scheme_headers=cfg.secure_scheme_headers,
                 forwarded=cfg.forwarded,
+                proxy_headers=self._make_proxy_headers(),
             )
         )
+
+    def _make_proxy_headers(self) -> ProxyHeaders | None:
+        if not self.cfg.proxy_headers:
+            return None
+        trust = Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks())
+        return ProxyHeaders(None if trust.trusts_all else trust.knows)
 
     def make_gateway(self, slot: Slot) -> WSGIGateway:
         """The gateway to the application that `load_wsgi` has loaded."""

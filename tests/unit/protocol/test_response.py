@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +101,17 @@ def test_what_the_server_adds_stays_whatever_the_application_sets() -> None:
         check(head)
         assert head.data.count(b"Set-Cookie: io=3\r\n") == 1
         assert all(f"{name}: {value}\r\n".encode() in head.data for name, value in own)
+
+
+@pytest.mark.parametrize("own", [[], ["Date"], ["Server"], ["Server", "Date"]], ids=str)
+@pytest.mark.parametrize("server", ["indrik", ""])
+def test_the_servers_own_fields(own: list[str], server: str) -> None:
+    tail = fields_tail("Mon, 01 Jan 2024 00:00:00 GMT", server)
+    head = render("200 OK", [(name, "theirs") for name in own], False, 1, True, 0, tail)
+    assert _HEAD.fullmatch(head.data), head.data
+    lines = head.data.split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"Date: ")] == [
+        b"Date: theirs" if "Date" in own else b"Date: Mon, 01 Jan 2024 00:00:00 GMT"
+    ]
+    expected = [b"Server: theirs"] if "Server" in own else [b"Server: indrik"] if server else []
+    assert [line for line in lines if line.startswith(b"Server: ")] == expected

@@ -173,6 +173,16 @@ ROWS = (
         "for the same.",
     ),
     Setting(
+        name="server_header",
+        section=HEADERS,
+        flags=("--no-server-header",),
+        kind=Flag(const=False),
+        default=True,
+        own=True,
+        help="Whether responses have the field `Server`, which says `indrik` without a version. One that the "
+        "application sets is sent in any case.",
+    ),
+    Setting(
         name="permit_obsolete_folding",
         section=HEADERS,
         flags=("--permit-obsolete-folding",),

@@ -6,7 +6,7 @@ import os
 
 from indrik.config.kinds import FileMode, Flag, Text
 from indrik.config.lists import Assignments, TextList
-from indrik.config.resolved import DeployFile, Directory, Group, User, current_directory
+from indrik.config.resolved import DeployFile, Directory, ExistingFile, Group, User, current_directory
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Server Mechanics"
@@ -68,6 +68,18 @@ ROWS = (
         metavar="ENV",
         default=[],
         help="Environment variable for the master and its workers, as `KEY=VALUE`; may be given repeatedly.",
+    ),
+    Setting(
+        name="env_file",
+        section=SECTION,
+        flags=("--env-file",),
+        kind=ExistingFile(),
+        metavar="FILE",
+        default=None,
+        own=True,
+        help="File with environment variables for the master and its workers, `KEY=VALUE` a line, read by "
+        "the package python-dotenv. Variables that exist already, and `raw_env`, go before it. A reload "
+        "reads it again. The server's own settings are not taken from it.",
     ),
     Setting(
         name="pidfile",

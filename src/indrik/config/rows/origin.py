@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Text, Whole
+from indrik.config.kinds import Flag, Text, Whole
 from indrik.config.lists import TextList
 from indrik.config.setting import FromEnvironment, Setting
 
@@ -30,6 +30,16 @@ ROWS = (
         default=None,
         help="The application when the command line names none: `MODULE:NAME`, `MODULE:FACTORY(ARGUMENTS)` "
         "with literal arguments, or `MODULE` alone for the name `application`.",
+    ),
+    Setting(
+        name="factory",
+        section=CONFIG_FILE,
+        flags=("--factory",),
+        kind=Flag(),
+        default=False,
+        own=True,
+        help="What is named as the application is a function without arguments that makes it: "
+        "`MODULE:create_app` with this is `MODULE:create_app()` without it.",
     ),
     Setting(
         name="bind",

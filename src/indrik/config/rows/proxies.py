@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, OptionalChoice, Text
+from indrik.config.kinds import Choice, Flag, OptionalChoice, Text
 from indrik.config.lists import HopCounts, Networks, Table, Words
 from indrik.config.setting import FromEnvironment, Setting
 
@@ -50,6 +50,18 @@ ROWS = (
         '`"field": "Forwarded"` the first three come from RFC 7239\'s `Forwarded` instead. The two are never '
         "both believed: most proxies pass on unchanged the one that they do not write. Only requests of "
         "peers in `forwarded_allow_ips` are touched.",
+    ),
+    Setting(
+        name="proxy_headers",
+        section=SECTION,
+        flags=("--proxy-headers",),
+        kind=Flag(),
+        default=False,
+        own=True,
+        help="Take the client's address and scheme from `X-Forwarded-For` and `X-Forwarded-Proto` as uvicorn "
+        "does: the client is the last address in `X-Forwarded-For` that is not in `forwarded_allow_ips` "
+        "itself, or the first if all are or everyone is trusted. Only requests of peers in "
+        "`forwarded_allow_ips` are touched. `forwarded`, which counts proxies, does not go with it.",
     ),
     Setting(
         name="proxy_protocol",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, Seconds, Sticky, Whole
+from indrik.config.kinds import Choice, Seconds, Sticky, Switch, Whole
 from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
 from indrik.config.resolved import ClassName
@@ -33,7 +33,9 @@ ROWS = (
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
         "`gthread`. `gevent` needs the extra of that name (`pip install 'indrik[gevent]'`). Dotted paths of "
-        "Gunicorn's own worker classes are understood.",
+        "Gunicorn's own worker classes are understood. Where nobody has set a kind or threads, and the "
+        "application turns out to speak ASGI when a worker loads it, the kind is `asgi`. A kind that was set "
+        "and cannot serve the application stops the start.",
     ),
     Setting(
         name="threads",
@@ -69,8 +71,21 @@ ROWS = (
         metavar="SECONDS",
         default=30.0,
         own=True,
-        help="Seconds that a whole request may wait for a free thread or greenlet before it is answered 503 "
-        "with Retry-After; 0 = any time. It says nothing to `sync`, which reads no request before its turn.",
+        help="Seconds that a whole request may wait for a free thread or greenlet, or for its turn where "
+        "`limit_concurrency` is reached, before it is answered 503 with Retry-After; 0 = any time. It says "
+        "nothing to `sync`, which reads no request before its turn.",
+    ),
+    Setting(
+        name="limit_concurrency",
+        section=SECTION,
+        flags=("--limit-concurrency",),
+        kind=Whole(),
+        metavar="INT",
+        default=0,
+        own=True,
+        help="Requests and WebSockets that one worker has in progress at most; 0 = any number for `asgi`. "
+        "Another waits for its turn, and is answered 503 with Retry-After after `queue_timeout`. Connections "
+        "without a request do not count. `gthread` has no more in progress than `threads`, `sync` one.",
     ),
     Setting(
         name="worker_greenlets",
@@ -287,9 +302,9 @@ ROWS = (
         name="ws_per_message_deflate",
         section=SECTION,
         flags=("--ws-per-message-deflate",),
-        kind=Choice(("yes", "no")),
-        metavar="STRING",
-        default="yes",
+        kind=Switch(),
+        metavar="true|false",
+        default=True,
         own=True,
         help="Whether messages of WebSockets are compressed for clients that offer permessage-deflate "
         "(RFC 7692).",
