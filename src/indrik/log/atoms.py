@@ -158,6 +158,10 @@ def _decimal_seconds(log: Any, resp: Any, req: Any, environ: Environ, took: time
     return f"{took.days * 86400 + took.seconds}.{took.microseconds:06d}"
 
 
+def _route(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("indrik.route", "-")
+
+
 def _process(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
     return f"<{os.getpid()}>"
 
@@ -218,6 +222,13 @@ ATOMS: dict[str, Atom] = {
         Atom("D", "time taken in microseconds", "12034", _microseconds, number=True),
         Atom("L", "time taken in seconds, as a decimal", "0.012034", _decimal_seconds),
         Atom("p", "process id of the worker", "<4711>", _process),
+        Atom(
+            "route",
+            "rule that the path matches, from `environ[\"indrik.route\"]`, which is set for Flask "
+            "applications: `<unmatched>` where no rule does; `-` where nobody has set it",
+            "/notes/<int:id>",
+            _route,
+        ),
     )
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from indrik import __version__
@@ -16,7 +17,9 @@ from indrik.engine.settings import EngineSettings
 from indrik.engine.waiting import Waiting
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
+from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.wsgi import WSGIGateway
+from indrik.gateway.x_sendfile import FileRoots
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
@@ -27,20 +30,22 @@ class ServingWorker(Worker):
     """Base of the kinds on indrik's engine. A subclass says how its engine is driven (`serve`), and drains
     it.
 
-    engine: there from the begin of `serve` on.
+    engine: there from the begin of `serve` on. framework: see `find_framework`, there before the gateway is.
     """
 
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
 
     engine: Engine
+    framework: FlaskFramework | None
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
+        self.framework = self.find_framework()
         self.gateway = self.make_gateway(self.slot)
         self.engine = Engine(
-            EngineSettings.from_config(self.cfg),
+            self.make_settings(),
             self.make_handler(self.gateway),
             self.slot,
             Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
@@ -56,6 +61,20 @@ class ServingWorker(Worker):
     def serve(self) -> None:
         """Serve until `alive` is false, then drain and return."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it serves: serve() is missing")
+
+    def find_framework(self) -> FlaskFramework | None:
+        """What the application's own framework asks of the server, None for nothing."""
+        flask = find_flask(self.wsgi) if self.cfg.framework_config else None
+        return None if flask is None else FlaskFramework(flask, self.log, bool(self.cfg.x_sendfile_roots))
+
+    def make_settings(self) -> EngineSettings:
+        """The engine's settings: of two limits for a body the smaller one."""
+        settings = EngineSettings.from_config(self.cfg)
+        if self.framework is not None and self.framework.body_limit:
+            own = settings.limits.body or self.framework.body_limit
+            limits = replace(settings.limits, body=min(own, self.framework.body_limit))
+            settings = replace(settings, limits=limits)
+        return settings
 
     # --- what a kind may make otherwise ---
 
@@ -156,6 +175,8 @@ class ServingWorker(Worker):
             before=self._before_hook(),
             after=self._after_hook(),
             request_timeout=cfg.request_timeout,
+            file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
+            framework=self.framework,
         )
 
     def _before_hook(self) -> Any:

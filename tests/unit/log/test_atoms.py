@@ -47,11 +47,18 @@ EXPECTED = {
     "L": "0.012034",
     "p": f"<{os.getpid()}>",
 }
+#: Atoms that only indrik has.
+OWN = {"route": "-"}
 
 
 def test_there_is_every_atom_that_gunicorn_has() -> None:
-    assert set(ATOMS) == set(EXPECTED)
+    assert set(ATOMS) == set(EXPECTED) | set(OWN)
     assert set(FAMILIES) == {"i", "o", "e"}
+
+
+def test_route() -> None:
+    assert read("route") == OWN["route"]
+    assert read("route", env={**environ(), "indrik.route": "/notes/<int:id>"}) == "/notes/<int:id>"
 
 
 @pytest.mark.parametrize(("key", "expected"), EXPECTED.items(), ids=EXPECTED)

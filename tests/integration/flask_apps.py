@@ -1,0 +1,72 @@
+"""A Flask application for the tests of what indrik does for Flask: configured by environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from flask import Flask, Response, request, send_file, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+
+def create_app(greeting: str = "hello", **config: Any) -> Flask:
+    """The application; `config` goes into its configuration, and so does FLASK_TEST_CONFIG (JSON)."""
+    app = Flask(__name__)
+    app.config.update(config)
+    app.config.update(json.loads(os.environ.get("FLASK_TEST_CONFIG", "{}")))
+    if app.config.get("BEHIND_PROXY"):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_host=1)  # type: ignore[method-assign]
+
+    @app.get("/")
+    def index() -> str:
+        return greeting
+
+    @app.get("/notes/<int:number>")
+    def note(number: int) -> str:
+        return f"note {number}"
+
+    @app.post("/upload")
+    def upload() -> str:
+        return str(len(request.get_data()))
+
+    @app.get("/host")
+    def host() -> str:
+        return request.host
+
+    @app.get("/link")
+    def link() -> str:
+        return url_for("index", _external=True)
+
+    @app.get("/crash")
+    def crash() -> str:
+        raise ValueError("crash requested")
+
+    @app.get("/debug")
+    def debug() -> str:
+        return str(app.debug)
+
+    @app.route("/file/<path:name>", methods=["GET", "POST"])
+    def file(name: str) -> Response:
+        return send_file(os.path.join(os.environ["FLASK_TEST_FILES"], name), mimetype="text/x-test")
+
+    @app.route("/named", methods=["GET", "POST"])
+    def named() -> Response:
+        """The field and value of the query string as a header field of an empty response."""
+        answer = Response(status=int(request.args.get("status", 200)), mimetype="text/plain")
+        answer.headers[request.args["field"]] = request.args["value"]
+        return answer
+
+    return app
+
+
+def generated(environ: dict[str, Any], start_response: Any) -> Any:
+    """A generator that names a file: start_response is called when it is iterated. With a query, before a
+    byte.
+    """
+    start_response("200 OK", [("X-Sendfile", os.environ["FLASK_TEST_FILES"] + environ["PATH_INFO"])])
+    if environ["QUERY_STRING"]:
+        yield b"not sent"
+
+
+app = create_app()
