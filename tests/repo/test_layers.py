@@ -25,6 +25,8 @@ LAYERS = {
     "workers": 5,
     "arbiter": 5,
     "app": 6,
+    "ext": 7,
+    "werkzeug": 8,
 }
 # The root package holds the version and imports nothing; `python -m indrik` sits on top of all.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
@@ -174,6 +176,9 @@ class TestTheCheckItself:
             ("indrik.arbiter.plan", "indrik.net.listeners", False, True),
             ("indrik.app.base", "indrik", False, True),
             ("indrik.__main__", "indrik.app.wsgiapp", False, True),
+            ("indrik.ext.flask", "indrik.app.base", False, True),
+            ("indrik.app.base", "indrik.ext.flask", False, False),
+            ("indrik.__main__", "indrik.ext.flask", False, False),
         ],
     )
     def test_judges(self, importer: str, imported: str, type_only: bool, allowed: bool) -> None:
