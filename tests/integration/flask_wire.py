@@ -120,7 +120,7 @@ class LiveServer:
     """One worker of indrik in threads of this process."""
 
     def __init__(self, kind: str) -> None:
-        cfg = Config()
+        cfg: Any = Config()
         cfg.set("bind", "127.0.0.1:0")
         cfg.set("worker_class", kind)
         cfg.set("errorlog", os.devnull)
@@ -128,7 +128,7 @@ class LiveServer:
             cfg.set("threads", 4)
         log = cfg.logger_class(cfg)
         [listener] = create_sockets(cfg, log)
-        self.address: tuple[str, int] = listener.address
+        self.address: Any = listener.address
         self.calls: dict[str, Call] = {}
         self.numbers = itertools.count()
         self.worker = cfg.worker_class(0, os.getppid(), [listener], None, 0, cfg, log)
@@ -150,14 +150,14 @@ class LiveServer:
         self, application: Any, environ: Any, buffered: bool = False
     ) -> tuple[Iterable[bytes], str, Headers]:
         """In place of werkzeug.test.run_wsgi_app."""
-        environ = werkzeug.test._get_environ(environ)
+        environ = getattr(environ, "environ", environ)
         if self.is_own_thread():
             return run_directly(application, environ, buffered)
         call = Call(application, environ)
         number = str(next(self.numbers))
         self.calls[number] = call
         self.requests += 1
-        connection = http.client.HTTPConnection(*self.address, timeout=DEADLINE)
+        connection = http.client.HTTPConnection(self.address[0], self.address[1], timeout=DEADLINE)
         self._send(connection, environ, number)
         try:
             response = connection.getresponse()
@@ -246,7 +246,7 @@ class Received:
 
 
 server = LiveServer(os.environ.get("FLASK_WIRE_KIND", "sync"))
-werkzeug.test.run_wsgi_app = server.request
+werkzeug.test.run_wsgi_app = server.request  # type: ignore[assignment]
 
 
 def pytest_sessionfinish() -> None:

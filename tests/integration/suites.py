@@ -24,8 +24,8 @@ SDISTS = {
     "flask==3.1.3": "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb",
     "werkzeug==3.1.8": "9bad61a4268dac112f1c5cd4630a56ede601b6ed420300677a869083d70a4c44",
 }
-#: The suites reach into pytest's internals, which have changed since.
-PYTEST = "pytest==8.4.2"
+#: What the suites need: they reach into pytest's internals, which have changed since.
+PACKAGES = ("pytest==8.4.2", "ephemeral-port-reserve==1.1.4", "python-dotenv==1.2.1")
 
 
 @contextmanager
@@ -64,13 +64,13 @@ def source_of(release: str) -> Path:
         return folder
 
 
-def pytest_folder() -> Path:
-    """Where the pytest for these suites is, for PYTHONPATH."""
-    folder = STORE / PYTEST.replace("==", "-")
+def packages_folder() -> Path:
+    """Where PACKAGES are, for PYTHONPATH."""
+    folder = STORE / "packages"
     with _locked():
         if not folder.is_dir():
             fresh = folder.with_suffix(".installing")
-            _pip("install", "--target", str(fresh), PYTEST)
+            _pip("install", "--target", str(fresh), *PACKAGES)
             fresh.rename(folder)
     return folder
 
@@ -81,10 +81,10 @@ def run_suite(
     """Runs pytest in `folder`: each test's name, `tests.test_x.test_y[z]`, and how it ended: passed, failed
     or skipped.
     """
-    own = [str(pytest_folder()), str(ROOT)]
+    own = [str(packages_folder()), str(ROOT)]
     path = os.pathsep.join([*own, *filter(None, [os.environ.get("PYTHONPATH")])])
-    plugins = ["cacheprovider", "timeout", "xdist", "randomly"]
-    command = [sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in plugins)]
+    plugins = ["cacheprovider", "xdist"]
+    command = [sys.executable, "-m", "pytest", "-q", "--timeout=120", *(f"-pno:{name}" for name in plugins)]
     ended = subprocess.run(
         [*command, f"--junitxml={report}", *arguments],
         cwd=folder,

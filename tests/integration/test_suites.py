@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,3 +40,38 @@ def test_flask(kind: str, tmp_path: Path) -> None:
     assert failed(outcomes) == set(REASONS["flask"])
     assert len(outcomes) >= 488
     assert list(outcomes.values()).count("passed") >= 482
+
+
+#: With TLS the server does not start, and the suite waits for it without an end.
+NOT_RUN = ("test_server[https]", "test_ssl_dev_cert", "test_ssl_object")
+
+#: Tests of Werkzeug's reloader itself, which do not start a server.
+NOT_OURS = ("test_watchdog_reloader_ignores_opened", "test_watchdog_reloader_ignores_closed_no_write")
+
+
+@pytest.mark.timeout(1200)
+def test_werkzeug(tmp_path: Path) -> None:
+    """The programs of its server tests, with one import changed."""
+    project = tmp_path / "werkzeug"
+    shutil.copytree(source_of("werkzeug==3.1.8"), project, ignore=shutil.ignore_patterns("src", "docs"))
+    for name, line in (
+        ("live_apps/run.py", "from werkzeug.serving import run_simple\n"),
+        ("test_serving.py", "from werkzeug import run_simple\n"),
+    ):
+        file = project / "tests" / name
+        text = file.read_text()
+        assert line in text
+        file.write_text(text.replace(line, "from indrik.werkzeug import run_simple\n"))
+    # The suite gives its programs a PYTHONPATH of its own.
+    run = project / "tests" / "live_apps" / "run.py"
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    run.write_text(f"import sys\nsys.path[1:1] = {list(filter(None, places))!r}\n{run.read_text()}")
+    outcomes = run_suite(
+        project,
+        ["tests/test_serving.py", *(f"--deselect=tests/test_serving.py::{name}" for name in NOT_RUN)],
+        tmp_path / "report.xml",
+        {},
+    )
+    assert failed(outcomes) | {f"tests.test_serving.{name}" for name in NOT_RUN} == set(REASONS["werkzeug"])
+    reloading = {name for name in outcomes if "reloader" in name}
+    assert {outcomes[name] for name in reloading if not name.endswith(NOT_OURS)} <= {"passed", "skipped"}

@@ -151,7 +151,7 @@ class ServingWorker(Worker):
     def make_environs(self) -> EnvironBuilder:
         """What makes the environ of a request."""
         cfg = self.cfg
-        return EnvironBuilder(
+        return self.environ_builder(
             EnvironSettings(
                 software=f"indrik/{__version__}",
                 errors=ErrorsStream(self.log),
@@ -162,6 +162,10 @@ class ServingWorker(Worker):
                 forwarded=cfg.forwarded,
             )
         )
+
+    def environ_builder(self, settings: EnvironSettings) -> EnvironBuilder:
+        """The builder itself: a kind may have one of its own."""
+        return EnvironBuilder(settings)
 
     def make_gateway(self, slot: Slot) -> WSGIGateway:
         """The gateway to the application that `load_wsgi` has loaded."""
