@@ -29,7 +29,8 @@ def forbids_debugger(cfg: Config) -> str | None:
 
 def with_debugger(application: Any, evalex: bool = True) -> Any:
     """`application` behind the debugger, whose PIN goes to the error log. `evalex`: whether it runs code."""
-    debugged = DebuggedApplication(application, evalex=evalex)
+    # Werkzeug itself would write the PIN only where its own reloader runs.
+    debugged = DebuggedApplication(application, evalex=evalex, pin_logging=False)
     if evalex and debugged.pin is not None:
         logging.getLogger("indrik.error").info("Debugger PIN: %s", debugged.pin)
     return debugged
