@@ -70,3 +70,5 @@ def generated(environ: dict[str, Any], start_response: Any) -> Any:
 
 
 app = create_app()
+#: Not Flask's application itself: what the middleware does is not the server's to know.
+wrapped = ProxyFix(create_app(), x_host=1)

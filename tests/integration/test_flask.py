@@ -68,10 +68,12 @@ def upload(server: Server, content: bytes | Iterator[bytes]) -> httpx.Response:
     )
 
 
-def configured(config: dict[str, object], logs: Path, *arguments: str) -> AbstractContextManager[Server]:
+def configured(
+    config: dict[str, object], logs: Path, *arguments: str, app: str = "app"
+) -> AbstractContextManager[Server]:
     """The application of flask_apps with `config` in its configuration, on the command `indrik`."""
     return serve(
-        [*arguments, "flask_apps:app"], FOLDER, logs, {"FLASK_TEST_CONFIG": json.dumps(config)}
+        [*arguments, f"flask_apps:{app}"], FOLDER, logs, {"FLASK_TEST_CONFIG": json.dumps(config)}
     )
 
 
@@ -283,10 +285,11 @@ class TestConfiguration:
         with configured({"TRUSTED_HOSTS": ["shop.example", ".sub.example"]}, logs) as server:
             yield server
 
-    def test_a_middleware_may_change_the_host(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("app", ["app", "wrapped"])
+    def test_a_middleware_may_change_the_host(self, tmp_path: Path, app: str) -> None:
         """The host that counts is the one behind ProxyFix, so it is Flask that judges."""
-        config: dict[str, object] = {"TRUSTED_HOSTS": ["shop.example"], "BEHIND_PROXY": True}
-        with configured(config, tmp_path) as server:
+        config: dict[str, object] = {"TRUSTED_HOSTS": ["shop.example"], "BEHIND_PROXY": app == "app"}
+        with configured(config, tmp_path, app=app) as server:
             answer = ask(server, "/host", "internal:80", X_Forwarded_Host="shop.example")
             assert (answer.status, answer.body) == (200, b"shop.example")
             assert ask(server, "/host", "shop.example", X_Forwarded_Host="evil").status == 400
@@ -297,8 +300,21 @@ class TestConfiguration:
             assert ask(server, "/link").body == b"http://x/"
             # A proxy that tells for whom it speaks, and nothing of the scheme.
             assert ask(server, "/link", X_Forwarded_For="192.0.2.1").body == b"https://x/"
-            answer = ask(server, "/link", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="http")
+            assert ask(server, "/link", Forwarded="for=192.0.2.1").body == b"https://x/"
+            for told in (
+                {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Proto": "http"},
+                {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Ssl": "off"},
+                {"Forwarded": "for=192.0.2.1;Proto=http"},
+            ):
+                assert ask(server, "/link", **told).body == b"http://x/"
+
+    def test_preferred_url_scheme_where_a_field_of_ones_own_tells(self, tmp_path: Path) -> None:
+        (tmp_path / "conf.py").write_text("secure_scheme_headers = {'X-Own': 'tls'}\n")
+        config: dict[str, object] = {"PREFERRED_URL_SCHEME": "https"}
+        with configured(config, tmp_path, f"--config={tmp_path / 'conf.py'}") as server:
+            answer = ask(server, "/link", X_Forwarded_For="192.0.2.1", X_Own="plain")
             assert answer.body == b"http://x/"
+            assert ask(server, "/link", X_Forwarded_For="192.0.2.1").body == b"https://x/"
 
     def test_preferred_url_scheme_of_nobody_in_particular(self, tmp_path: Path) -> None:
         with configured({"PREFERRED_URL_SCHEME": "https"}, tmp_path, "--forwarded-allow-ips=") as server:

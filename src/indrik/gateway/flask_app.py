@@ -17,24 +17,21 @@ UNMATCHED = "<unmatched>"
 
 #: By one of these a proxy shows itself.
 _PROXIED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED")
-#: And by one of these it has told the scheme.
-_SCHEME_TOLD = (
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_FORWARDED_PROTOCOL",
-    "HTTP_X_FORWARDED_SSL",
-    "HTTP_FORWARDED",
-)
+#: And by one of these, if not by a field of `secure_scheme_headers`, it has told the scheme.
+_SCHEME_TOLD = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL")
 
 
 def find_flask(application: Any) -> Any:
     """The Flask application that `application` is, or that Werkzeug's debugger in front of it holds; None if
-    it is none.
+    it is none. What any other middleware makes of a request is not known here.
     """
-    for candidate in (application, getattr(application, "app", None)):
-        for base in type(candidate).__mro__:
-            if base.__module__ == "flask.app" and base.__name__ == "Flask":
-                return candidate
-    return None
+    if _is_a(application, "werkzeug.debug", "DebuggedApplication"):
+        application = application.app
+    return application if _is_a(application, "flask.app", "Flask") else None
+
+
+def _is_a(thing: Any, module: str, name: str) -> bool:
+    return any(base.__module__ == module and base.__name__ == name for base in type(thing).__mro__)
 
 
 class FlaskFramework:
@@ -80,8 +77,10 @@ class FlaskFramework:
             self._scheme == "https"
             and request.is_trusted
             and environ["wsgi.url_scheme"] == "http"
+            and not request.has_scheme
             and any(name in environ for name in _PROXIED)
             and not any(name in environ for name in _SCHEME_TOLD)
+            and "proto=" not in environ.get("HTTP_FORWARDED", "").lower()
         ):
             # A proxy that says nothing of the scheme. Never for a client of our own: what it sent was plain.
             environ["wsgi.url_scheme"] = "https"
