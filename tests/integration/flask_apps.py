@@ -69,6 +69,16 @@ def generated(environ: dict[str, Any], start_response: Any) -> Any:
         yield b"not sent"
 
 
+def written(environ: dict[str, Any], start_response: Any) -> Any:
+    """Names a file and goes on by write(), with a wrong header field if there is a query."""
+    headers: list[Any] = [("X-Sendfile", os.environ["FLASK_TEST_FILES"] + environ["PATH_INFO"])]
+    if environ["QUERY_STRING"]:
+        headers.append((1, "wrong", 2))
+    write = start_response("200 OK", headers)
+    write(b"")
+    return []
+
+
 app = create_app()
 #: Not Flask's application itself: what the middleware does is not the server's to know.
 wrapped = ProxyFix(create_app(), x_host=1)

@@ -304,6 +304,21 @@ def test_an_application_that_is_a_generator(files: Path, tmp_path: Path) -> None
             assert (answer.status, answer.body) == (200, BODY[:100])
 
 
+def test_an_application_that_writes(files: Path, tmp_path: Path) -> None:
+    with serve(
+        [f"--x-sendfile-root={files}", "flask_apps:written"],
+        FOLDER,
+        tmp_path,
+        {"FLASK_TEST_FILES": str(files)},
+    ) as server, connect(server.url) as wire:
+        wire.send(b"GET /folder/inner.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = wire.answer()
+        assert (answer.status, answer.body) == (200, BODY[:100])
+        wire.send(b"GET /folder/inner.bin?wrong HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert wire.answer().status == 500
+        server.wait_until(lambda: "PEP 3333: a response header must be" in server.error_log, "the reason")
+
+
 def test_without_roots_the_fields_go_to_the_client(files: Path, tmp_path: Path) -> None:
     """A proxy in front may read them; for a Flask application that relies on it there is a warning."""
     arguments = ["flask_apps:create_app(USE_X_SENDFILE=True)"]

@@ -64,7 +64,9 @@ class StartResponse(Response):
     def write(self, data: Any) -> None:
         """PEP 3333's write(): sends `data` now."""
         data = self._check(data)
-        if data:
+        if self._head is None and self._gateway.file_roots is not None and self._send_named():
+            pass
+        elif data:
             self._write(data, UNKNOWN_LENGTH)
         elif self._head is None:
             self._exchange.send(self._start(UNKNOWN_LENGTH, b"").data)

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from indrik.protocol.conditions import GO_ON, NOT_MODIFIED, evaluate, parse_date, wants_range
 from indrik.protocol.ranges import parse_ranges
 from indrik.protocol.request import Request
-from indrik.protocol.response import format_date
+from indrik.protocol.response import InvalidResponse, format_date
 
 #: Fields by which an application names a file.
 NAMING = ("x-sendfile", "x-accel-redirect")
@@ -88,13 +88,17 @@ class FileRoots:
     def named_in(self, headers: Headers) -> tuple[str, str] | None:
         """The field that names a file and its value, None without one."""
         for pair in headers:
-            name, value = pair
-            if type(name) is str and name.lower() in NAMING and type(value) is str:
-                return name.lower(), value
+            # Whatever else is in there is judged when the head is rendered.
+            if _is_field(pair) and pair[0].lower() in NAMING:
+                return pair[0].lower(), str.__str__(pair[1])
         return None
 
     def answer(self, named: tuple[str, str], status: str, headers: Headers, request: Request) -> FileAnswer:
-        """The response to `request` in place of the application's, which has named a file."""
+        """The response to `request` in place of the application's, which has named a file. Raises
+        `InvalidResponse`.
+        """
+        if not all(map(_is_field, headers)):
+            raise InvalidResponse("PEP 3333: a response header must be a tuple (name, value) of two str")
         kept = [(name, value) for name, value in headers if name.lower() not in (*NAMING, *_FRAMING)]
         if status[:3] in ("204", "304"):
             return FileAnswer(status, kept, -1, [])
@@ -208,6 +212,11 @@ def _open_below(root: bytes, path: bytes) -> int:
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, "it is not a regular file")
     return fd
+
+
+def _is_field(pair: Any) -> bool:
+    """Whether it is a name and a value. As in any response, what is like a tuple or a str will do."""
+    return isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
 
 
 def _conditions_of(request: Request) -> dict[str, str]:
