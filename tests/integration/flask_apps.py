@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, Response, request, send_file, url_for
+from flask import Flask, Response, g, request, send_file, stream_with_context, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 
@@ -56,6 +57,40 @@ def create_app(greeting: str = "hello", **config: Any) -> Flask:
         answer = Response(status=int(request.args.get("status", 200)), mimetype="text/plain")
         answer.headers[request.args["field"]] = request.args["value"]
         return answer
+
+    return app
+
+
+def create_counting() -> Flask:
+    """Counts how often a request's context is torn down, and whether the next one finds something of it."""
+    app = Flask(__name__)
+    counts = {"/plain": 0, "/stream": 0, "/count": 0, "leaks": 0}
+
+    @app.before_request
+    def look() -> None:
+        counts["leaks"] += len(list(g))
+        g.path = request.path
+
+    @app.teardown_request
+    def count(error: BaseException | None) -> None:
+        counts[request.path] += 1
+
+    @app.get("/plain")
+    def plain() -> str:
+        return "plain"
+
+    @app.get("/stream")
+    def stream() -> Response:
+        def pieces() -> Iterator[bytes]:
+            for _ in range(32):
+                assert g.path == "/stream"
+                yield b"x" * 65536
+
+        return Response(stream_with_context(pieces()))
+
+    @app.get("/count")
+    def tell() -> dict[str, int]:
+        return counts
 
     return app
 

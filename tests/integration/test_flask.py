@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.integration.flask_apps import create_counting
 from tests.integration.served import BOOTING, DEADLINE, Server, serve
 from tests.integration.wire import Answer, connect
 
@@ -362,3 +363,33 @@ class TestRoutes:
             assert body_of(server) == "False"
             body_of(server, "/set")
             server.wait_until(lambda: server.access_log == "-\n/<anything>\n", "two lines")
+
+
+@pytest.mark.parametrize("kind", [[], ["--threads=4"]])
+def test_teardown_runs_for_every_request(tmp_path: Path, kind: list[str]) -> None:
+    """As often as with Flask's own test client: once, and once more for a stream that holds the context.
+    Clients that leave in the middle change nothing, and nothing of a request is there in the next.
+    """
+    own = create_counting().test_client()
+    own.get("/plain")
+    own.get("/stream").get_data()
+    once: dict[str, int] = own.get("/count").get_json()
+    rounds = 100
+    with serve([*kind, "flask_apps:create_counting()"], FOLDER, tmp_path) as server:
+        for number in range(rounds):
+            with connect(server.url) as wire:
+                wire.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+                if number % 10:
+                    assert len(wire.answer().body) == 32 * 65536
+                # Else the client has left before it has read anything.
+            with connect(server.url) as wire:
+                wire.send(b"GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert wire.answer().body == b"plain"
+
+        def counts() -> dict[str, int]:
+            return json.loads(body_of(server, "/count"))  # type: ignore[no-any-return]
+
+        expected = {path: once[path] * rounds for path in ("/plain", "/stream")}
+        server.wait_until(lambda: {path: counts()[path] for path in expected} == expected, "all teardowns")
+        assert counts()["leaks"] == 0
+        assert once["/stream"] == 2
