@@ -27,6 +27,7 @@ from indrik.gateway.environ import EnvironBuilder, EnvironSettings
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE
 from indrik.scoreboard import Scoreboard
 
@@ -204,7 +205,15 @@ class _Server:
         self.calls.append(Message(environ["REQUEST_METHOD"], environ["RAW_URI"], body))
         return _application(self.shape, environ, start_response)
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         assert status, f"{kind}: {detail}"
         self.refusals.append(kind)
 
@@ -214,7 +223,7 @@ class _Server:
 
     def settle(self) -> None:
         turns = 0
-        while self._poll.poll(0) or self.engine.context.again:
+        while self._poll.poll(0) or self.engine.context.again or self.engine.context.is_spooling:
             self.engine.turn(0.0)
             turns += 1
             assert turns < _MOST_TURNS, "the loop does not come to rest"

@@ -163,7 +163,7 @@ def _check_fields(environ: dict[str, Any], request: Request, script_name: str) -
         assert type(key) is str
         if key.startswith("HTTP_"):
             assert key in expected, key
-        elif not key.startswith(("wsgi.", "indrik.")):
+        elif not key.startswith(("wsgi.", "indrik.", "gunicorn.")):
             assert key in _OWN, key
             assert type(value) is str, key
         if type(value) is str:

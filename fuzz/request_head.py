@@ -16,6 +16,7 @@ from indrik.protocol.framing import CHUNKED
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
 from indrik.protocol.octets import head_end
+from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.request import Request
 
@@ -147,8 +148,17 @@ def check(data: bytes) -> str:
 
 
 def _incomplete(which: int, head: bytes) -> str:
+    said = [_fed(which, [head]), _fed(which, [head[index : index + 7] for index in range(0, len(head), 7)])]
+    # A piece may end before what the whole is refused for first, but not behind all that it is refused for.
+    assert bool(said[0]) == bool(said[1]), f"{head!r} is refused whole or in pieces only: {said}"
+    return said[0]
+
+
+def _fed(which: int, pieces: list[bytes]) -> str:
+    partial = PartialHead(_PARSERS[which])
     try:
-        _PARSERS[which].check_incomplete(head)
+        for piece in pieces:
+            partial.feed(piece)
     except RequestRefused as refusal:
         return f"{type(refusal).__name__}: {refusal.detail} / "
     return ""

@@ -34,6 +34,10 @@ _AGREED = tuple(
     offer and negotiate_deflate(parse_extensions(offer), DeflateSettings(threshold=1)) for offer in _OFFERS
 )
 
+#: In the details of refusals that the others do not know, or learn of later: lengths in too many octets, and
+#: half a surrogate, with which Python's incremental decoders wait.
+_UNCHECKED = ("length", "surrogate")
+
 WORDS = (
     b"\x81\x80abcd",
     b"\x01\x81abcd\x02",
@@ -79,7 +83,12 @@ def check(data: bytes) -> str:
     whole, refusal = _decode(stream, 0, max_size, agreed)
     cut, other = _decode(stream, how, max_size, agreed)
     code = refusal and refusal.code
-    assert (whole, code) == (cut, other and other.code), f"whole {whole} {refusal}, cut {cut} {other}"
+    codes = {code, other and other.code}
+    # zlib looks one symbol beyond the last octet that it has room for, so of a message that is too large and
+    # damaged right there, either may be told.
+    is_either = agreed is not None and codes == {1007, 1009}
+    assert whole == cut, f"whole {whole} {refusal}, cut {cut} {other}"
+    assert len(codes) == 1 or is_either, f"whole {refusal}, cut {other}"
     for kind, value in whole:
         _check_event(kind, value, max_size)
     _check_again(whole, agreed)
@@ -164,6 +173,6 @@ def _check_others(stream: bytes, events: list[tuple[int, Any]], refusal: WebSock
             is_close = bool(events) and events[-1][0] == CLOSE
             assert theirs.failed is None or is_close, f"{name} fails {theirs}"
             assert theirs.failed is not None or theirs.events == events, f"{name} reads {theirs}"
-        elif "length" not in refusal.detail and refusal.code != 1009:
+        elif refusal.code != 1009 and not any(word in refusal.detail for word in _UNCHECKED):
             # They may still wait for the rest of what is bad already, but must not have read it.
             assert len(theirs.events) <= len(events), f"{name} accepts {theirs}"

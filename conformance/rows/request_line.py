@@ -144,9 +144,8 @@ TOPIC = Topic(
             "HTTP/1.2",
             "RFC 9110 2.5",
             (get(version="1.2"),),
-            refused(505),
-            "no such version exists, so it is a mistake or a test of the server; "
-            "`permit_unconventional_http_version` lets it in",
+            served(SERVER_PROTOCOL="HTTP/1.1"),
+            "a higher minor version speaks what 1.1 does: it is answered as the highest that is known",
             ("SERVER_PROTOCOL",),
         ),
         Row(

@@ -32,12 +32,20 @@ class AppModuleNotFoundError(IndrikError, ModuleNotFoundError):
     """
 
 
-class ClientDisconnected(IndrikError, OSError):
+class ConnectionEnded(IndrikError, OSError):
     """The client has left: what was to be sent to it cannot be (ASGI wants an `OSError`)."""
 
 
 class RequestTimeout(BaseException):
     """Raised in the application when `request_timeout` is over.
+
+    Not an `Exception`, so that the application's own handlers of errors do not swallow it; `finally` and
+    `with` do their work.
+    """
+
+
+class ClientDisconnected(BaseException):
+    """Raised in the application when its client has left in the middle of the response (kind `gevent`).
 
     Not an `Exception`, so that the application's own handlers of errors do not swallow it; `finally` and
     `with` do their work.

@@ -14,8 +14,15 @@ cdef int _GENERATION
 cdef int _AGE
 cdef int _ORDER
 cdef int _TEXT_LENGTH
+cdef int _TURNING
+cdef int _TAKEN
+cdef int _QUEUED
+cdef int _OPEN
+cdef double _STALL
+cdef double _LONG_STALL
 cdef int _LATENCY
 cdef int _QUEUE_WAIT
+cdef int _REFUSED_BY_KIND
 
 cdef class Slot:
     cdef readonly int number
@@ -28,7 +35,23 @@ cdef class Slot:
     cpdef end(self, double now, double since)
     cpdef waited(self, double seconds)
     cpdef count_accepted(self)
-    cpdef count_refused(self)
+    cpdef count_refused(self, Py_ssize_t kind)
     cpdef count_error(self)
+    cpdef note_turning(self, bint is_turning)
+    cpdef count_taken(self)
+    cpdef note_queued(self, Py_ssize_t count)
+    cpdef bint is_queueing(self)
+    cpdef note_open(self, Py_ssize_t count)
+
+cdef class Neighbour:
+    cdef readonly int number
+    cdef const double* _f
+    cdef const unsigned long long* _q
+    cdef object _owner
+    cpdef bint is_serving(self, unsigned long long generation)
+    cpdef long long room(self, unsigned long long generation, double now)
+    cpdef long long taken(self)
+    cpdef double heartbeat(self)
+    cpdef long long age(self)
 
 cpdef int bucket(double seconds)

@@ -18,7 +18,7 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
            9     in_progress      u64  requests inside the application now
           10     requests         u64  requests ended
           11     accepted         u64  connections accepted
-          12     refused          u64  requests answered by the server itself with 4xx or 5xx
+          12     refused          u64  clients sent away by the server itself, of all kinds
           13     errors           u64  requests in which the application raised
           14     wants_replacement u64 not 0: the worker serves, but asks for a successor (Recycle)
           15     pid              u64  process id, 0 while the slot is free
@@ -26,11 +26,17 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
           17     age              u64  serial number of the worker
           18     order            u64  Order; written by the arbiter
           19     text_bytes       u64  length of the request's text
-          20..31                       free
+          20..27                       free
+          28    turning          u64  not 0: the loop deals with events, or is inside the application
+          29    taken            u64  connections that siblings have passed on to it and it has taken
+          30    queued           u64  whole requests that wait for a thread
+          31    open             u64  connections open now
     byte 256..415  text                first bytes of the request line
     word  64..95   latency             u64 each, LATENCY_BUCKETS powers of two of a microsecond: request
-    inside the application 96..127  queue_wait          the same for the wait between the request's arrival
-    and its begin
+                                       inside the application
+          96..127  queue_wait          the same for the wait between the request's arrival and its begin
+         128..191  refused_by_kind     u64 each, in the order of refusals.KINDS
+         192..255                      free
 """
 
 from __future__ import annotations
@@ -42,16 +48,23 @@ from typing import Any, NamedTuple
 
 import cython
 
+from indrik.refusals import KINDS, number_of
+
 if cython.compiled:
     from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize
     from cython.cimports.libc.string import memcpy
 
-SLOT_BYTES = 1024
+SLOT_BYTES = 2048
 TEXT_AT = 256
 TEXT_BYTES = 160
 LATENCY_BUCKETS = 32
+#: Words for the kinds of refusals; there may be fewer kinds.
+MOST_KINDS = 64
 
-_WORDS = 128
+#: Seconds after its last sign of life from which on a loop that is not waiting counts as stuck: inside the
+#: application, because nobody knows for how long; elsewhere it only waits for a processor.
+_STALL = 0.01
+_LONG_STALL = 0.1
 
 _HEARTBEAT = 0
 _REQUEST_AT = 1
@@ -69,8 +82,13 @@ _GENERATION = 16
 _AGE = 17
 _ORDER = 18
 _TEXT_LENGTH = 19
+_TURNING = 28
+_TAKEN = 29
+_QUEUED = 30
+_OPEN = 31
 _LATENCY = 64
 _QUEUE_WAIT = 96
+_REFUSED_BY_KIND = 128
 
 
 class State(enum.IntEnum):
@@ -127,6 +145,11 @@ class Totals(NamedTuple):
     errors: int
     latency: tuple[int, ...]
     queue_wait: tuple[int, ...]
+    refused_by_kind: tuple[int, ...]
+
+    def refused_as(self, kind: str) -> int:
+        """How many were refused for this reason, a name of `refusals.KINDS`."""
+        return self.refused_by_kind[number_of(kind)]
 
     def plus(self, other: Totals) -> Totals:
         """The sum, counter by counter and bucket by bucket."""
@@ -137,10 +160,11 @@ class Totals(NamedTuple):
             self.errors + other.errors,
             tuple(a + b for a, b in zip(self.latency, other.latency, strict=True)),
             tuple(a + b for a, b in zip(self.queue_wait, other.queue_wait, strict=True)),
+            tuple(a + b for a, b in zip(self.refused_by_kind, other.refused_by_kind, strict=True)),
         )
 
 
-NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS)
+NO_TOTALS = Totals(0, 0, 0, 0, (0,) * LATENCY_BUCKETS, (0,) * LATENCY_BUCKETS, (0,) * len(KINDS))
 
 
 class Slot:
@@ -167,7 +191,8 @@ class Slot:
         self._owner = part
         if cython.compiled:
             # The check above is the proof for every index below: all are constants (plus a bucket <
-            # LATENCY_BUCKETS) below _WORDS, and text is cut to TEXT_BYTES.
+            # LATENCY_BUCKETS or a kind that is checked against MOST_KINDS) below 256, the words of
+            # SLOT_BYTES, and text is cut to TEXT_BYTES.
             octets: cython.uchar[::1] = part  # type: ignore[type-arg, valid-type]
             self._b = cython.cast(cython.p_uchar, cython.address(octets[0]))
             self._f = cython.cast(cython.p_double, self._b)
@@ -229,18 +254,39 @@ class Slot:
         """Worker only. One more connection."""
         self._q[_ACCEPTED] += 1
 
-    def count_refused(self) -> None:
-        """Worker only. One more request that the server itself refused."""
+    def count_refused(self, kind: cython.Py_ssize_t) -> None:
+        """Worker only. One more client that the server itself sent away; `kind` is its row in
+        `refusals.KINDS`. Raises IndexError beyond MOST_KINDS.
+        """
+        if kind < 0 or kind >= 64:
+            raise IndexError(f"there is no kind {kind} of refusals")
         self._q[_REFUSED] += 1
+        self._q[_REFUSED_BY_KIND + kind] += 1
 
     def count_error(self) -> None:
         """Worker only. One more request in which the application raised."""
         self._q[_ERRORS] += 1
 
+    def note_turning(self, is_turning: cython.bint) -> None:
+        """Worker only. The loop has found something to do (true), or is about to wait (false)."""
+        self._q[_TURNING] = is_turning
+
+    def count_taken(self) -> None:
+        """Worker only. One more connection that a sibling has passed on was taken."""
+        self._q[_TAKEN] += 1
+
+    def note_queued(self, count: cython.Py_ssize_t) -> None:
+        """Worker only. So many whole requests wait for a thread."""
+        self._q[_QUEUED] = count
+
+    def note_open(self, count: cython.Py_ssize_t) -> None:
+        """Worker only. So many connections are open."""
+        self._q[_OPEN] = count
+
     def clear(self, pid: int, generation: int, age: int, now: float) -> None:
         """Master only. Make the slot ready for a worker (or, with pid 0, free)."""
         word: cython.int
-        for word in range(128):
+        for word in range(256):
             self._q[word] = 0
         self._q[_PID] = pid
         self._q[_GENERATION] = generation
@@ -295,6 +341,15 @@ class Slot:
         return int(self._q[_IN_PROGRESS])
 
     @property
+    def open_connections(self) -> int:
+        """Connections open now."""
+        return int(self._q[_OPEN])
+
+    def is_queueing(self) -> cython.bint:
+        """Whether whole requests wait for a thread."""
+        return bool(self._q[_QUEUED])
+
+    @property
     def pid(self) -> int:
         """The worker's process, 0 while the slot is free or the fork has just happened."""
         return int(self._q[_PID])
@@ -340,7 +395,68 @@ class Slot:
             self._q[_ERRORS],
             tuple([self._q[_LATENCY + index] for index in range(LATENCY_BUCKETS)]),
             tuple([self._q[_QUEUE_WAIT + index] for index in range(LATENCY_BUCKETS)]),
+            tuple([self._q[_REFUSED_BY_KIND + index] for index in range(len(KINDS))]),
         )
+
+
+class Neighbour:
+    """Another worker's slot as its siblings see it, to read only. Any process; from the thread that holds the
+    GIL.
+    """
+
+    number: int
+    # As in Slot, of memory that may not be written.
+    _f: Any
+    _q: Any
+    _owner: Any
+
+    def __init__(self, buffer: Any, number: int) -> None:
+        """`buffer` is the whole mapping. Raises IndexError if slot `number` is not inside it."""
+        view = memoryview(buffer).cast("B").toreadonly()
+        at = number * SLOT_BYTES
+        if number < 0 or at + SLOT_BYTES > len(view):
+            raise IndexError(f"slot {number} is outside of the scoreboard")
+        self.number = number
+        part = view[at : at + SLOT_BYTES]
+        self._owner = part
+        if cython.compiled:
+            # As in Slot: every index below is a constant below _WORDS.
+            octets: cython.const[cython.uchar][::1] = part  # type: ignore[valid-type]
+            self._f = cython.cast(cython.p_const_double, cython.address(octets[0]))
+            self._q = cython.cast(cython.p_const_ulonglong, cython.address(octets[0]))
+        else:
+            self._f = part.cast("d")
+            self._q = part.cast("Q")
+
+    def is_serving(self, generation: cython.ulonglong) -> cython.bint:
+        """Whether a worker of `generation` has the slot that is neither starting nor leaving."""
+        state: cython.ulonglong = self._q[_STATE]
+        return (state == 2 or state == 3) and self._q[_GENERATION] == generation  # IDLE, BUSY
+
+    def room(self, generation: cython.ulonglong, now: cython.double) -> cython.longlong:
+        """Connections that it has, if it can be counted on to serve another one soon; else -1.
+
+        Not on a worker of another generation, one that starts or leaves, one with whole requests of its own
+        that wait, and one whose loop is stuck.
+        """
+        if not self.is_serving(generation) or self._q[_QUEUED]:
+            return -1
+        silent: cython.double = now - self._f[_HEARTBEAT]
+        if self._q[_TURNING] and silent > (_STALL if self._q[_IN_PROGRESS] else _LONG_STALL):
+            return -1
+        return int(self._q[_OPEN])
+
+    def taken(self) -> cython.longlong:
+        """Connections passed on to it that it has taken since it started."""
+        return int(self._q[_TAKEN])
+
+    def heartbeat(self) -> cython.double:
+        """Its last sign of life."""
+        return float(self._f[_HEARTBEAT])
+
+    def age(self) -> cython.longlong:
+        """Serial number of the worker that has the slot, 0 for none."""
+        return int(self._q[_AGE])
 
 
 def bucket(seconds: cython.double) -> cython.int:
@@ -398,6 +514,10 @@ class Scoreboard:
         number = slot.number
         position = sum(1 for free in self._free if free < number)
         self._free.insert(position, number)
+
+    def neighbours(self, count: int) -> list[Neighbour]:
+        """The slots below `count`, for a worker to look at."""
+        return [Neighbour(self._map, number) for number in range(min(count, len(self.slots)))]
 
     def note(self, event: Event) -> None:
         """Count one event of the master's."""

@@ -118,6 +118,10 @@ WORKER_SIGNALS = tuple(row.number for row in SIGNALS if row.worker)
 #: worker.
 STACKS_SIGNAL: int = signal.SIGRTMIN + 5 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 
+#: With it a worker whose application runs in the main thread ends a request that takes too long. A real-time
+#: signal, because ALRM belongs to the application.
+OVERDUE_SIGNAL: int = signal.SIGRTMIN + 6 if hasattr(signal, "SIGRTMIN") else signal.SIGALRM
+
 _HEAD = """\
 # Signals
 

@@ -133,7 +133,7 @@ class TestShapes:
             assert body_of(server) == "a module"
 
     def test_options_pass_through(self, project: Path, tmp_path: Path) -> None:
-        arguments = ["-w", "2", "--threads=2", "--access-logfile", "-", "--access-logformat", "%(route)s"]
+        arguments = ["-w", "2", "--threads=2", "--access-logfile", "-", "--access-logformat", "%({route}x)s"]
         with flask(arguments, project, tmp_path, "hello") as server:
             body_of(server)
             server.wait_until(lambda: server.access_log == "/\n", "the access log")
@@ -325,7 +325,7 @@ class TestConfiguration:
 class TestRoutes:
     @pytest.mark.parametrize("kind", [[], ["--threads=2"]])
     def test_access_log(self, tmp_path: Path, kind: list[str]) -> None:
-        arguments = ["--access-logfile=-", "--access-logformat=%(route)s %({indrik.route}e)s %(s)s"]
+        arguments = ["--access-logfile=-", "--access-logformat=%({route}x)s %({indrik.route}e)s %(s)s"]
         with configured({}, tmp_path, *arguments, *kind) as server:
             with httpx.Client(base_url=server.url, timeout=DEADLINE, trust_env=False) as client:
                 client.get("/notes/7")
@@ -358,7 +358,7 @@ class TestRoutes:
             "    start_response('200 OK', [])\n"
             "    return [repr('flask' in sys.modules).encode()]\n"
         )
-        arguments = ["--access-logfile=-", "--access-logformat=%(route)s", "plain:app"]
+        arguments = ["--access-logfile=-", "--access-logformat=%({route}x)s", "plain:app"]
         with serve(arguments, tmp_path, tmp_path) as server:
             assert body_of(server) == "False"
             body_of(server, "/set")

@@ -113,6 +113,16 @@ class TestAccessLog:
         assert request(server, "GET / HTTP/1.1\r\nNo colon\r\n\r\n").startswith(b"HTTP/1.1 400 ")
         assert lines_of(folder / "access.log") == ["127.0.0.1 400"]
 
+    def test_a_refused_request_is_named(self, serve: ServerFactory, folder: Path) -> None:
+        """Where the head could be read, the line says what was refused."""
+        server = serve(
+            "--access-logfile", "access.log", "--access-logformat", "%(s)s %(r)s %(U)s %({x-id}i)s",
+            "--limit-request-body", "10",
+        ).wait_ready()  # fmt: skip
+        head = "POST /a%20b?c HTTP/1.1\r\nHost: x\r\nX-Id: 7\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n"
+        assert request(server, head + "a" * 11).startswith(b"HTTP/1.1 413 ")
+        assert lines_of(folder / "access.log") == ["413 POST /a%20b?c HTTP/1.1 /a b 7"]
+
     def test_the_line_is_there_before_post_request(self, serve: ServerFactory, folder: Path) -> None:
         (folder / "conf.py").write_text(
             "accesslog = 'access.log'\n"

@@ -4,6 +4,7 @@ a place.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def test_a_body_that_trickles_is_refused(serve: ServerFactory, folder: Path) -> 
     with server.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         started = time.monotonic()
-        client.settimeout(0.1)
+        client.settimeout(5.0)
         answer = b""
         # Bytes come all the time, at a tenth of the rate that is asked for.
         while time.monotonic() - started < 10 and not answer:
@@ -43,7 +44,7 @@ def test_a_body_that_is_slow_but_quick_enough_is_served(serve: ServerFactory, fo
     server = serve("--body-timeout", "1", "--body-min-rate", "100")
     with server.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1200\r\n\r\n")
-        client.settimeout(0.1)
+        client.settimeout(5.0)
         for _ in range(24):
             client.sendall(b"x" * 50)
             try:
@@ -58,14 +59,15 @@ def test_a_body_that_is_slow_but_quick_enough_is_served(serve: ServerFactory, fo
 
 def test_a_reader_that_trickles_is_dropped(serve: ServerFactory, folder: Path) -> None:
     (folder / "app.py").write_text(LARGE)
-    server = serve("--write-timeout", "1", "--write-min-rate", "2000000")
+    server = serve("--write-timeout", "1", "--write-min-rate", "2000000").wait_ready()
     with server.connect() as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.settimeout(0.1)
+        client.settimeout(5.0)
 
         def is_dropped() -> bool:
             # What the kernel holds for this client is read on; only the server knows that it gave up.
-            client.recv(2000)
+            with contextlib.suppress(TimeoutError):
+                client.recv(2000)
             return "stopped reading" in server.log()
 
         wait_for(is_dropped, "the server giving up a client that reads 200 kB/s")

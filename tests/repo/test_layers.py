@@ -14,6 +14,7 @@ LAYERS = {
     "errors": 0,
     "_types": 0,
     "signals": 0,
+    "refusals": 0,
     "protocol": 1,
     "net.addresses": 1,
     "config": 2,
@@ -25,10 +26,12 @@ LAYERS = {
     "workers": 5,
     "arbiter": 5,
     "app": 6,
+    "gevent": 6,
+    "testing": 7,
     "ext": 7,
     "werkzeug": 8,
 }
-# The root package holds the version and imports nothing; `python -m indrik` sits on top of all.
+# The root package holds the version and imports nothing; `python -m indrik` sits on top of all that serves.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
 
 # The master never touches a client's bytes.

@@ -21,6 +21,7 @@ from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.scoreboard import Scoreboard
 from tests.wire import applications
 
@@ -131,7 +132,15 @@ class Served:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         return self.is_trusted
 
-    def _refused(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
+    def _refused(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         self.refusals.append((kind, detail, status))
 
     def reset(self) -> None:
@@ -146,7 +155,7 @@ class Served:
     def settle(self, patience: int = 0) -> None:
         """Turns the loop until there is nothing to do; waits `patience` milliseconds for the first event."""
         give_up_at = time.monotonic() + DEADLINE
-        while self._poll.poll(patience) or self.engine.context.again:
+        while self._poll.poll(patience) or self.engine.context.again or self.engine.context.is_spooling:
             patience = 0
             self.engine.turn(0.0)
             assert time.monotonic() < give_up_at, "the loop does not come to rest"

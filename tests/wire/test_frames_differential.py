@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,13 @@ def listed(reference: str) -> list[str]:
     table = tomllib.loads(_LISTED.read_text(encoding="utf-8"))
     assert set(table) == set(_REFERENCES)
     assert all(entry["reason"] for entry in table[reference])
-    return [name for entry in table[reference] for name in entry["cases"]]
+    version = int(importlib.metadata.version(reference).partition(".")[0])
+    return [
+        name
+        for entry in table[reference]
+        if version < entry.get("before", version + 1)
+        for name in entry["cases"]
+    ]
 
 
 def read(data: bytes, agreed: Deflate | None, max_size: int) -> Reading:

@@ -197,7 +197,7 @@ def test_trust_is_the_real_peers() -> None:
 def test_refusals_name_the_client() -> None:
     peers: list[object] = []
 
-    def refused(_: Served, kind: str, peer: object, detail: str, status: str) -> None:
+    def refused(_: Served, kind: str, peer: object, *others: object) -> None:
         peers.append(peer)
 
     with mock.patch.object(Served, "_refused", refused), serving("v1") as served, served.connect() as client:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from indrik.engine import timers
 from tests.wire.case import get, post
 from tests.wire.served import Served
 
@@ -95,14 +97,34 @@ class TestRefusals:
         served.settle()
         assert served.engine.open_connections == 0
 
-    def test_do_not_read_on_for_ever(self, serve: Serve) -> None:
+    def test_reach_a_client_that_reads_only_at_its_end(self, serve: Serve) -> None:
+        served = serve(body=10)
+        with served.connect() as client:
+            client.send(post("Content-Length: 20000000"))
+            left = b"x" * 20_000_000
+            while left:
+                left = left[client._sock.send(left) :]
+                served.settle()
+            assert client.receive().startswith(b"HTTP/1.1 413 ")
+
+    @pytest.mark.parametrize(("limit", "piece", "pause"), [(0.9, 50_000, 0.0), (60.0, 10, 0.05)])
+    def test_do_not_read_on_for_ever(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, limit: float, piece: int, pause: float
+    ) -> None:
+        """Not from one who sends fast and not from one who trickles."""
+        monkeypatch.setattr(timers, "LINGER_DELAY", 0.3)
+        monkeypatch.setattr(timers, "LINGER_LIMIT", limit)
         served = serve(body=10)
         with served.connect() as client:
             client.send(b"NONSENSE\r\n\r\n")
-            for _ in range(40):
-                client._sock.send(b"x" * 50_000) if served.engine.open_connections else None
-                served.settle()
-            assert served.engine.open_connections == 0
+            started = due = time.monotonic()
+            while served.engine.open_connections:
+                if time.monotonic() >= due:
+                    due += pause
+                    client._sock.send(b"x" * piece)
+                served.engine.turn(0.01)
+                assert time.monotonic() - started < 15
+            assert time.monotonic() - started >= min(limit, 0.3)
 
 
 def test_a_full_disk_costs_one_request(serve: Serve) -> None:

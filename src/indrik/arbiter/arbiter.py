@@ -286,7 +286,11 @@ class Arbiter:
         return [listener for base in bases for listener in self.seating.family(base)]
 
     def prepare(self, generation: Generation) -> None:
-        """Start what a generation needs before its first worker is forked."""
+        """Make and start what a generation needs before its first worker is forked."""
+        try:
+            self.staff.roster.open_mailboxes(generation.cfg.workers)
+        except OSError as error:
+            self.log.warning("No mailboxes for workers, which share no load therefore: %s", error)
         self.staff.preloaders.prepare(generation)
 
     def discard(self, generation: Generation) -> None:

@@ -41,7 +41,7 @@ class Nursery:
         stacks = -1
         try:
             stacks = open_stacks()
-            worker.slot = slot
+            self._roster.equip(worker, slot)
             worker.arbiter_fd = server.wakeup_fd
             worker.stacks_fd = stacks
             cfg.pre_fork(server, worker)

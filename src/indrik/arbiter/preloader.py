@@ -40,6 +40,11 @@ FORK_TIMEOUT = 5.0
 
 _LOADED = b"loaded"
 
+# As they are now: a worker class may replace them in the process that preloads, for the application's sake.
+_fork = os.fork
+_waitpid = os.waitpid
+_sleep = time.sleep
+
 
 class PreloaderFailed(Exception):
     """The preloader did not answer, or is gone."""
@@ -302,7 +307,11 @@ class _Process:
         self._generation.log.reopen_files()
 
     def _load(self) -> None:
-        self._generation.enter(self._server.app, self._server.environment)
+        generation = self._generation
+        generation.enter(self._server.app, self._server.environment)
+        prepare = getattr(generation.cfg.worker_class, "prepare_process", None)
+        if prepare is not None:
+            prepare(generation.cfg, generation.log, self._server)
         self._server.app.wsgi()
         extra = threading.active_count() - 1
         if extra:
@@ -319,17 +328,17 @@ class _Process:
                 return
             order = json.loads(message)
             before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
-            intermediate = os.fork()
+            intermediate = _fork()
             if intermediate == 0:
                 self._fork_worker(order, fds)
-            os.waitpid(intermediate, 0)
+            _waitpid(intermediate, 0)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             for fd in fds:
                 os.close(fd)
 
     def _fork_worker(self, order: dict[str, int], fds: list[int]) -> None:
         """In the intermediate process, and then in the worker."""
-        pid = os.fork()
+        pid = _fork()
         if pid:
             self._sock.send(str(pid).encode())
             os._exit(0)
@@ -354,7 +363,7 @@ class _Process:
         worker = cfg.worker_class(
             order["age"], server.pid, listeners, server.app, cfg.timeout / 2.0, cfg, log
         )
-        worker.slot = slot
+        server.staff.roster.equip(worker, slot)
         worker.arbiter_fd = server.wakeup_fd
         worker.stacks_fd = fds[0]
         server.LISTENERS = listeners
@@ -373,4 +382,4 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > give_up_at:
             os._exit(1)
-        time.sleep(0.0005)
+        _sleep(0.0005)

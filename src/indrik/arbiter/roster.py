@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from indrik.arbiter.plan import Seen
+from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Scoreboard, Slot, State
+
+#: For workers that TTIN adds to those of the configuration. Each mailbox costs every process two descriptors;
+#: workers beyond the last one share no load.
+_SPARE_MAILBOXES = 2
+_MOST_MAILBOXES = 128
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +82,8 @@ class Roster:
 
     def __init__(self, slots: int) -> None:
         self.scoreboard = Scoreboard(slots)
+        #: Those of the first slots.
+        self.mailboxes: list[Mailbox] = []
         self._members: dict[int, Member] = {}
         #: pid -> Worker, as hooks written for Gunicorn expect it in `server.WORKERS`.
         self.workers: dict[int, Any] = {}
@@ -91,6 +99,19 @@ class Roster:
 
     def __getitem__(self, pid: int) -> Member:
         return self._members[pid]
+
+    def open_mailboxes(self, workers: int) -> None:
+        """Before a worker or a preloader of a generation is forked: mailboxes for twice its workers, because
+        successors come before their predecessors leave. Raises OSError when no descriptors are left.
+        """
+        while len(self.mailboxes) < min(2 * workers + _SPARE_MAILBOXES, _MOST_MAILBOXES):
+            self.mailboxes.append(Mailbox())
+
+    def equip(self, worker: Any, slot: Slot) -> None:
+        """Give a worker its slot, and what it needs of its siblings."""
+        worker.slot = slot
+        worker.mailboxes = tuple(self.mailboxes)
+        worker.neighbours = self.scoreboard.neighbours(len(self.mailboxes))
 
     def add(self, member: Member) -> None:
         """A worker was started."""

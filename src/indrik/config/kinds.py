@@ -209,6 +209,26 @@ class OptionalChoice(Choice):
         return {"type": str, "nargs": "?", "const": self.when_true}
 
 
+#: token of RFC 9110 section 5.6.2.
+_TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_STICKY = re.compile(rf"ip|(?:cookie|header):{_TOKEN}|query:[^\s&=#]+")
+
+
+class Sticky(Text):
+    """By what a client is known to the worker that it belongs to."""
+
+    label = "`cookie:NAME`, `query:NAME`, `header:NAME` or `ip`"
+
+    def parse(self, value: Any) -> str | None:
+        rule = super().parse(value)
+        if rule is not None and not _STICKY.fullmatch(rule):
+            raise RejectedValue("must be cookie:NAME, query:NAME, header:NAME or ip")
+        return rule
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^(?:{_STICKY.pattern})$"}
+
+
 @dataclass(frozen=True)
 class Anything(Kind):
     """Not looked at: the setting is kept only so that old files load."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from indrik.config.kinds import Kind, RejectedValue
 from indrik.config.nearest import did_you_mean
@@ -180,3 +180,37 @@ class HopCounts(Kind):
             "properties": {**counts, "field": {"enum": list(self.fields)}},
             "additionalProperties": False,
         }
+
+
+class Patching(Kind):
+    """Whether and what gevent replaces in the standard library: its `patch_all`, with these arguments."""
+
+    label = "true, false, or a table (dict) of arguments of gevent.monkey.patch_all that are true or false"
+    arguments = (
+        "socket", "dns", "time", "select", "thread", "os", "ssl", "subprocess", "sys", "aggressive", "Event",
+        "builtins", "signal", "queue", "contextvars",
+    )  # fmt: skip
+    words: ClassVar[dict[str, bool]] = {"yes": True, "true": True, "no": False, "false": False}
+
+    def parse(self, value: Any) -> bool | dict[str, bool]:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            word = value.strip().lower()
+            if word not in self.words:
+                raise RejectedValue(f"must be one of {', '.join(self.words)}{did_you_mean(word, self.words)}")
+            return self.words[word]
+        if not isinstance(value, Mapping):
+            raise RejectedValue(f"must be true, false or a dict, not {type(value).__name__}")
+        for key, item in value.items():
+            if key not in self.arguments:
+                hint = did_you_mean(str(key), self.arguments)
+                raise RejectedValue(f"{key!r} is no argument of gevent.monkey.patch_all{hint}")
+            if not isinstance(item, bool):
+                raise RejectedValue(f"{key!r} must be true or false, not {item!r}")
+        return dict(value)
+
+    def schema(self) -> dict[str, Any]:
+        flags = {name: {"type": "boolean"} for name in self.arguments}
+        table = {"type": "object", "properties": flags, "additionalProperties": False}
+        return {"anyOf": [{"type": "boolean"}, table]}

@@ -6,10 +6,9 @@ became readable or writable, or that a deadline passed.
 
 from __future__ import annotations
 
-import enum
 import errno
-import os
-import socket
+
+# The plain class below `socket.socket`, which gevent replaces.
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,16 @@ import cython
 
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context
-from indrik.engine.exchange import HALF_CLOSED, LEFT, Channel, Exchange, open_exchange
+from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
-from indrik.engine.output import FileSegment, OutputQueue
+from indrik.engine.passable import Passable
+from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, receive, transmit, transmit_two
+from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end
+from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.proxy_header import parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
@@ -34,75 +35,34 @@ if TYPE_CHECKING:
     from indrik.net.listeners import Listener
 
 
-class State(enum.IntEnum):
-    """What happens on a connection now. Exactly one owner at a time: the exchange in EXCHANGE, else the
-    loop.
-    """
-
-    HEAD = 0  # idle, or a request head is arriving
-    BODY = 1  # the body of `request` is arriving
-    EXCHANGE = 2  # a handler answers
-    SENDING = 3  # the response is complete, its rest waits for the client to read
-    LINGERING = 4  # nothing more is sent; input is thrown away so that the client can read the last answer
-    CLOSED = 5
-    PROXY_HEADER = 6  # just accepted; a PROXY header may or must come before the first request
-
-
-# The values of `State` as plain integers, which are C integers when compiled.
-_HEAD = 0
-_BODY = 1
-_EXCHANGE = 2
-_SENDING = 3
-_LINGERING = 4
-_CLOSED = 5
-_PROXY_HEADER = 6
+# `State`, as C integers when compiled.
+_HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED, _PROXY_HEADER = range(7)
 
 #: Reads in a row before other connections get their turn.
 _READS_A_TURN = 8
 
 #: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
-#: and the client never sees the answer (RFC 9112 section 9.6). This much is read and thrown away for it.
-_LINGER_BYTES = 1 << 20
-
-#: What a broken connection raises; anything else is an error of ours or of the file system.
-_DISCONNECTS = frozenset(
-    {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ECONNABORTED, errno.EHOSTUNREACH}
-)
+#: and the client never sees the answer (RFC 9112 section 9.6). What it sends is read and thrown away as long
+#: as so much comes within LINGER_DELAY, but not longer than LINGER_LIMIT: many clients read only when they
+#: have sent everything, while one that trickles has nothing to win.
+_LINGER_STEP = 65536
 
 
-class Connection(Channel):
-    """One accepted socket. Owns the descriptor. For whoever holds the engine's ownership.
-
-    is_watched: whether the poller knows the descriptor; the loop's to change. served: requests so far.
-    """
+class Connection(Passable):
+    """One accepted socket. For whoever holds the engine's ownership. served: requests so far."""
 
     def __init__(
         self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
-        Channel.__init__(self, peer, listener, context.ownership)
-        self.fd = fd
-        self.state = _HEAD
-        self.served = 0
-        self.is_watched = False
-        self._context = context
-        self._input = b""
-        self._scanned = 0
-        self._is_trusted = is_trusted
-        self._is_reading = False
-        self._has_more_input = False
-        self._is_scheduled = False
+        Passable.__init__(self, context, fd, peer, listener, is_trusted)
+        self._partial: PartialHead | None = None
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
         self._may_announce = False
         self._lingered = 0
-        # Bytes of the body received, or of the output taken, when the present deadline was set.
-        self._marked = 0.0
         self._request: Request | None = None
-        self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
-        self._inlet: Inlet | None = None
-        self._output: OutputQueue | None = None
         timers = context.timers
         (timers.drain if context.is_draining else timers.first_byte).arm(self, context.now)
 
@@ -113,12 +73,15 @@ class Connection(Channel):
         return -1 if self.state == _CLOSED else self.fd
 
     def may_keep_alive(self) -> cython.bint:
-        return self._context.keeps_alive
+        # A body that is not here may never come, or be as long as it likes: it is not waited for.
+        return self._context.keeps_alive and (self._inlet is None or self._inlet.is_complete)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has arrived and nothing is left to send."""
-        return (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input
+        return (
+            (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input and self._partial is None
+        )
 
     def expect_proxy_header(self, is_allowed: cython.bint) -> None:
         """Has the PROXY protocol's header read before the first request. Only right after accepting.
@@ -127,9 +90,6 @@ class Connection(Channel):
         """
         self.state = _PROXY_HEADER
         self._may_announce = is_allowed
-
-    def is_congested(self) -> cython.bint:
-        return self._output is not None and self._output.spooled > self._context.settings.output_spool
 
     # --- told by the loop ---
 
@@ -205,19 +165,6 @@ class Connection(Channel):
             # A request may be in front of the end, of a client that does not want the answer.
             self.on_readable_to_end()
 
-    def _note_departure(self, is_broken: cython.bint) -> None:
-        """Tells the handler of the request in progress that its client has left."""
-        exchange = self._exchange
-        if exchange is None or exchange.is_finished:
-            return
-        # In the middle of a response the end of the input is taken for a client that has left: nothing else
-        # would tell of one to whom nothing is being sent.
-        departure: cython.int = LEFT if is_broken or exchange.has_begun else HALF_CLOSED
-        if departure > exchange.departure:
-            exchange.departure = departure
-            if exchange.started_at:
-                self._context.handler.client_left(exchange)
-
     def resume(self) -> None:
         """Goes on with what is already here: requests behind the one just answered, input and output left
         for later.
@@ -235,11 +182,6 @@ class Connection(Channel):
                 self._is_reading = False
         if self._has_more_input:
             self.on_readable()
-
-    def on_writable(self) -> None:
-        """The kernel takes output again."""
-        if self._output and self.state != _CLOSED:
-            self._flush()
 
     def on_timeout(self, queue: TimerQueue) -> None:
         timers = self._context.timers
@@ -272,18 +214,24 @@ class Connection(Channel):
 
     def _feed(self, data: bytes) -> None:
         if self.state == _LINGERING:
-            self._lingered += len(data)
-            if self._lingered > _LINGER_BYTES:
-                self.close()
+            self._linger(len(data))
             return
         try:
             if self._inlet is not None:
                 self._feed_inlet(self._inlet, data)
-                return
-            if self.state == _BODY:
+                # The handler may have answered as soon as it had the end of the body.
+                if self.state != _HEAD or not self._input:
+                    return
+            elif self.state == _BODY:
                 self._feed_body(data)
                 if self.state == _BODY:
                     return
+            elif self._partial is not None:
+                whole = self._partial.feed(data)
+                if whole is None:
+                    return
+                self._partial = None
+                self._input = whole
             else:
                 self._input = self._input + data if self._input else data
                 if self.state == _PROXY_HEADER:
@@ -324,22 +272,26 @@ class Connection(Channel):
             data = self._input
             if not data:
                 break
-            end = head_end(data, self._scanned)
+            end = head_end(data, 0)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
                 self._skipped_line = True
                 self._input = data[2:]
-                self._scanned = 0
                 continue
             if end < 0:
-                self._context.parser.check_incomplete(data)
-                self._scanned = max(0, len(data) - 3)
+                # A CR alone may be half of that empty line.
+                if len(data) > 1 or data[0] != 13 or self._skipped_line:
+                    partial = PartialHead(self._context.parser)
+                    partial.feed(data)
+                    self._partial = partial
+                    self._input = b""
                 # While the worker leaves, the grace for a request under way is not prolonged by its pieces.
                 if self.queue is not self._context.timers.head and not self._context.is_draining:
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
-            self._scanned = 0
+            if self._context.sticky is not None and self._moves(self._context.sticky, request):
+                return
             self._skipped_line = False
             length = request.content_length
             if length == 0:
@@ -406,64 +358,19 @@ class Connection(Channel):
         """Hands `request` over before its body is here; `inlet` takes that as it arrives."""
         self._inlet = inlet
         self._marked = 0.0
-        self._arm(self._context.timers.body)
-        self._hand_over(request, inlet)
         data = self._input
         self._input = b""
-        if data:
-            self._feed_inlet(inlet, data)
-
-    def upgrade(self, inlet: Inlet) -> None:
-        """Gives all further input to `inlet`: the exchange goes on in another protocol."""
-        disarm(self)
-        self._inlet = inlet
-        data = self._input
-        self._input = b""
-        if data:
-            self._feed_inlet(inlet, data)
-        self.resume_input()
-
-    def resume_input(self) -> None:
-        """The inlet has room again."""
-        if self._has_more_input and not self._is_reading and self.state == _EXCHANGE:
-            self._run_again()
-        if self._inlet is not None and self.queue is None and isinstance(self._inlet, BodyInlet):
+        if data or not request.expects_continue:
             self._arm(self._context.timers.body)
-
-    def _feed_inlet(self, inlet: Inlet, data: bytes) -> None:
-        try:
-            self._input = inlet.feed(data)
-        except RequestRefused as refusal:
-            self._break_input(refusal)
-            return
-        if not isinstance(inlet, BodyInlet):
-            return
-        if inlet.is_complete:
-            self._inlet = None
-            if self.queue is self._context.timers.body:
-                disarm(self)
-        elif inlet.is_full:
-            # Not the client is waited for now.
-            if self.queue is self._context.timers.body:
-                disarm(self)
-        elif inlet.received - self._marked >= self._context.body_step and not self._output:
-            self._marked = inlet.received
-            self._arm(self._context.timers.body)
-
-    def _break_input(self, refusal: RequestRefused) -> None:
-        """The input of the exchange in progress is malformed or stalls: it ends, with an answer if none has
-        begun.
-        """
-        inlet = self._inlet
-        exchange = self._exchange
-        self._inlet = None
-        if exchange is None or exchange.has_begun or exchange.is_finished:
-            self._note_refusal(refusal.kind, refusal.detail)
-            self.close()
         else:
-            exchange.turn_away(refusal)
-        if inlet is not None:
-            inlet.end(refusal)
+            # The client waits for the handler to ask.
+            disarm(self)
+        self._hand_over(request, inlet)
+        if data:
+            self._feed_inlet(inlet, data)
+            if self._exchange is None:
+                # It was malformed from the start, and is answered.
+                self._context.pending = None
 
     def _on_end_of_stream(self) -> None:
         if self.state == _BODY:
@@ -478,12 +385,21 @@ class Connection(Channel):
             self.close()
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Answers a request that never reaches the application, and closes."""
-        self._note_refusal(refusal.kind, refusal.detail, "" if refusal.is_late else refusal.status)
+        """Answers with what `refusal` says, in place of the application, and closes."""
+        request = self._request
+        took: cython.double = 0.0
+        exchange = self._exchange
+        if exchange is not None:
+            request = exchange.request
+            took = monotonic() - exchange.arrived_at
+        self._context.note_refusal(
+            refusal.kind, self.peer, refusal.detail, refusal.status, request, took
+        )
         if self._body is not None:
             self._body.discard()
             self._body = None
         self._request = None
+        self._partial = None
         self._input = b""
         self._end_exchange()
         self._was_refused = True
@@ -495,99 +411,26 @@ class Connection(Channel):
 
     # --- output, called by the exchange ---
 
-    def send(self, data: bytes) -> None:
-        """Sends or queues `data`; drops it when the connection is gone."""
-        count: cython.Py_ssize_t
-        if self.state == _CLOSED or not data:
+    def finish(self, keep_alive: bool) -> None:
+        """Ends the response of the current exchange."""
+        if self.state != _EXCHANGE:
             return
+        self._end_exchange()
+        self._closes_after_output = not keep_alive
+        inlet = self._inlet
+        if inlet is not None:
+            self._inlet = None
+            if not inlet.is_complete:
+                # The rest of the body would have to be read and thrown away, however long it is.
+                self._closes_after_output = True
+                self._has_more_input = True
         if self._output:
-            self._queue(data)
-            return
-        try:
-            count = transmit(self.fd, data, 0)
-        except OSError:
-            self.close()
-            return
-        if count != len(data):
-            self._queue(data[count:] if count > 0 else data)
-
-    def send_two(self, head: bytes, data: bytes) -> None:
-        """`send` for two pieces in one call to the kernel."""
-        count: cython.Py_ssize_t
-        if self.state == _CLOSED:
-            return
-        if self._output:
-            self._queue(head)
-            self._queue(data)
-            return
-        try:
-            count = transmit_two(self.fd, head, data)
-        except OSError:
-            self.close()
-            return
-        if count == len(head) + len(data):
-            return
-        count = max(count, 0)
-        if count < len(head):
-            self._queue(head[count:])
-            self._queue(data)
+            self.state = _SENDING
         else:
-            self._queue(data[count - len(head) :])
+            self._end_of_output()
 
-    def send_file(self, segment: FileSegment) -> None:
-        """Sends or queues a piece of a file; owns `segment` from now on."""
-        if self.state == _CLOSED:
-            segment.close()
-            return
-        output = self._output
-        if output is None:
-            self._output = output = self._new_output()
-        was_empty = not output
-        output.push_file(segment)
-        if was_empty and output:
-            self._watch_writable()
-            self._flush()
-
-    def _new_output(self) -> OutputQueue:
-        settings = self._context.settings
-        return OutputQueue(settings.output_buffer, settings.temporary_directory)
-
-    def _queue(self, data: bytes) -> None:
-        output = self._output
-        if output is None:
-            self._output = output = self._new_output()
-        was_empty = not output
-        try:
-            output.push(data)
-        except OSError as error:
-            self._note_refusal("spool", f"cannot write the temporary file of a response: {error}")
-            self.close()
-            return
-        if was_empty:
-            self._watch_writable()
-            self._marked = 0.0
-            self._arm(self._context.timers.write)
-
-    def _flush(self) -> None:
-        output = self._output
-        assert output is not None
-        try:
-            may_take_more: cython.bint = output.flush(self.fd)
-        except OSError as error:
-            if error.errno not in _DISCONNECTS:
-                self._note_refusal("send", f"cannot send a response: {error}")
-            self.close()
-            return
-        if output:
-            if self.queue is not self._context.timers.write:
-                self._arm(self._context.timers.write)
-            elif output.taken - self._marked >= self._context.write_step:
-                self._marked = output.taken
-                self._arm(self._context.timers.write)
-            if may_take_more:
-                self._run_again()
-            return
-        self._output = None
+    def _output_sent(self) -> None:
+        """The kernel has taken everything that was queued."""
         if self.state == _SENDING:
             self._end_of_output()
         else:
@@ -597,51 +440,6 @@ class Connection(Channel):
             if self._exchange is not None and self._exchange.awaits_drain:
                 self._exchange.awaits_drain = False
                 self._context.handler.output_drained(self._exchange)
-
-    def pending_output(self) -> cython.longlong:
-        """Bytes that the kernel has not taken yet."""
-        output = self._output
-        return 0 if output is None else output.pending
-
-    def wait_drained(self) -> None:
-        """Waits as the worker kind does until the queue is empty or the client was dropped."""
-        self._context.waiting.wait_drained(self)
-
-    def is_drained(self) -> cython.bint:
-        """Whether nothing waits for this client any more, or it is gone."""
-        return not self._output or self.state == _CLOSED
-
-    def wait_departed(self, timeout: float | None) -> bool:
-        """Waits as the worker kind does, `timeout` seconds or for ever, until the client closes; whether it
-        did.
-        """
-        return bool(self._context.waiting.wait_departed(self, timeout))
-
-    def serve_output(self) -> None:
-        """What the loop would do now for output that waits: for who waits for it while no loop turns."""
-        self._context.beat()
-        if self._output and self.state != _CLOSED:
-            self._flush()
-        write = self._context.timers.write
-        if self.queue is write and write.delay and self.deadline <= self._context.now:
-            disarm(self)
-            self.on_timeout(write)
-
-    def finish(self, keep_alive: bool) -> None:
-        """Ends the response of the current exchange."""
-        if self.state != _EXCHANGE:
-            return
-        self._end_exchange()
-        self._closes_after_output = not keep_alive
-        if self._inlet is not None:
-            # The rest of the body would have to be read and thrown away, however long it is.
-            self._inlet = None
-            self._closes_after_output = True
-            self._has_more_input = True
-        if self._output:
-            self.state = _SENDING
-        else:
-            self._end_of_output()
 
     def _end_exchange(self) -> None:
         """The request in progress, if there is one, is answered or lost."""
@@ -661,30 +459,48 @@ class Connection(Channel):
         if not self._is_reading and (self._input or self._has_more_input):
             self._run_again()
 
-    def response_tail(self) -> str:
-        """The end of a response head that is sent now: the Date and Server fields and the empty line."""
-        return self._context.response_tail()
-
     # --- the end ---
 
     def _close_gently(self) -> None:
         """Closes so that the client can read what was sent (RFC 9112 section 9.6)."""
+        if self._is_framed_by_close and not self._end_in_order():
+            return
         if not (self._was_refused or self._input or self._has_more_input):
             # Whole requests only: nothing unread is there to make the kernel reset the connection.
             self.close()
             return
-        try:
-            with socket.socket(fileno=os.dup(self.fd)) as twin:
-                twin.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close()
+        if not self._shut_sending():
             return
         self._input = b""
         self._has_more_input = True
         self.state = _LINGERING
-        self._arm(self._context.timers.linger)
+        timers = self._context.timers
+        self._marked = self._context.now + timers.linger_limit
+        self._arm(timers.linger)
         if not self._is_reading:
             self._run_again()
+
+    def _linger(self, count: int) -> None:
+        """So many bytes more were thrown away."""
+        context = self._context
+        self._lingered += count
+        if self._lingered >= _LINGER_STEP and context.now < self._marked and not context.is_draining:
+            self._lingered = 0
+            self._arm(context.timers.linger)
+
+    def take(self) -> tuple[int, bytes]:
+        if self.state != _EXCHANGE or self._output:
+            raise OSError(errno.ENOTCONN, "the connection is not the application's to take now")
+        self.state = _CLOSED
+        self.is_closed = True
+        self._end_exchange()
+        disarm(self)
+        data = self._input
+        self._input = b""
+        if self.is_watched:
+            self._context.poller.forget(self.fd)
+        self._forget()
+        return self.fd, data
 
     def close(self) -> None:
         """Gives the descriptor and all buffers back."""
@@ -706,37 +522,7 @@ class Connection(Channel):
             self._inlet = None
             inlet.end(None)
         self._request = None
+        self._partial = None
         self._input = b""
-        self._context.connections.pop(self.fd, None)
-        self._context.has_room = True
-        os.close(self.fd)
-
-    # --- what it says to the loop ---
-
-    def _arm(self, queue: TimerQueue) -> None:
-        queue.arm(self, self._context.now)
-        if self.deadline < self._context.sleeps_until and queue.delay:
-            self._context.wake()
-
-    def _run_again(self) -> None:
-        """There is more to do in the next turn of the loop."""
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._context.again.append(self)
-            self._context.wake()
-
-    def _watch_writable(self) -> None:
-        """There is output that the kernel does not take yet."""
-        if self.is_watched:
-            self._context.poller.watch_writable(self.fd)
-        else:
-            # It is being served while it is accepted; then the loop registers it only if nobody has.
-            self.is_watched = True
-            self._context.poller.watch_connection(self.fd, True)
-
-    def note_refusal(self, kind: str, detail: str) -> None:
-        """Counts and logs that this client is sent away."""
-        self._note_refusal(kind, detail)
-
-    def _note_refusal(self, kind: str, detail: str, status: str = "") -> None:
-        self._context.note_refusal(kind, self.peer, detail, status)
+        self._forget()
+        close_connection(self.fd, not self._is_framed_by_close)

@@ -17,6 +17,8 @@ cdef class Context:
     cdef readonly dict connections
     cdef readonly list again
     cdef readonly bint streams
+    cdef readonly object backlog
+    cdef public bint is_spooling
     cdef readonly long long body_buffer
     cdef readonly double body_step
     cdef readonly double write_step
@@ -28,6 +30,8 @@ cdef class Context:
     cdef public bint keeps_alive
     cdef public bint has_room
     cdef public long long served
+    cdef public long long closed
+    cdef public object sticky
     cdef readonly Handler handler
     cdef object _wake
     cdef object _on_refusal

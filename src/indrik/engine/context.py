@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Protocol
 
 import cython
 
+from indrik.engine.backlog import Backlog
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
+from indrik.engine.sticky import Sticky
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
+from indrik.protocol.request import Request
 from indrik.protocol.response import fields_tail, format_date
+from indrik.refusals import number_of
 from indrik.scoreboard import Slot
 
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
+    from indrik.engine.intake import Intake
 
 #: The version is nobody's business (RFC 9110 section 10.2.4).
 _SERVER = "indrik"
@@ -31,8 +36,18 @@ _SERVER = "indrik"
 class RefusalSink(Protocol):
     """Where the engine says that it sent a client away; the log limits the rate."""
 
-    def __call__(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str) -> None:
-        """`kind` groups refusals, `status` is what the client was answered ("" if nothing)."""
+    def __call__(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str,
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
+        """`kind` groups refusals, `status` is what the client was answered ("" if nothing), `request` the
+        head if it could be read, `took` the seconds since the request was whole, 0 if it never was.
+        """
 
 
 class Context:
@@ -42,11 +57,13 @@ class Context:
     when the events were found that are being dealt with. is_draining: the worker is leaving. keeps_alive:
     whether a client may stay after a response. has_room: set by a connection that closes; the loop accepts
     again. again: connections with more to do in the next turn. pending: the request that an event has just
-    made whole; the loop takes it away before it goes on. streams: whether requests are handed over before
-    their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step: bytes after
-    which a slow sender or reader gets a new deadline. connections: by descriptor. served: requests handed
-    over and ended. sleeps_until: while whoever drives the loop waits, when it will turn next by itself; 0
-    while it is turning.
+    made whole; the loop takes it away before it goes on. backlog: what waits in memory for temporary
+    files. is_spooling: whether anything does, for the loop to write. streams: whether requests are handed
+    over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
+    bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
+    requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
+    other workers; None for none. sleeps_until: while whoever drives the loop waits, when it will turn next
+    by itself; 0 while it is turning.
     """
 
     def __init__(
@@ -69,9 +86,11 @@ class Context:
             settings.write_timeout,
         )
         self.poller = Poller()
+        self.backlog = Backlog()
+        self.is_spooling = False
         self.slot = slot
         self.connections: dict[int, Connection] = {}
-        self.again: list[Connection] = []
+        self.again: list[Intake] = []
         self.streams = handler.takes_streams()
         self.body_buffer = settings.body_buffer
         self.body_step = settings.body_timeout * settings.body_min_rate
@@ -84,6 +103,8 @@ class Context:
         self.keeps_alive = settings.keepalive > 0
         self.has_room = False
         self.served = 0
+        self.closed = 0
+        self.sticky: Sticky | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal
@@ -121,10 +142,18 @@ class Context:
         self.now = monotonic()
         self.slot.beat(self.now)
 
-    def note_refusal(self, kind: str, peer: tuple[str, int] | None, detail: str, status: str = "") -> None:
+    def note_refusal(
+        self,
+        kind: str,
+        peer: tuple[str, int] | None,
+        detail: str,
+        status: str = "",
+        request: Request | None = None,
+        took: float = 0.0,
+    ) -> None:
         """Counts and logs that a client was sent away."""
-        self.slot.count_refused()
-        self._on_refusal(kind, peer, detail, status)
+        self.slot.count_refused(number_of(kind))
+        self._on_refusal(kind, peer, detail, status, request, took)
 
     def response_tail(self) -> str:
         """The end of every response head: Date and Server; made anew each second."""

@@ -2,6 +2,7 @@ from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.engine.loop cimport Engine
 from indrik.engine.ownership cimport Ownership
+from indrik.engine.queued cimport RequestQueue
 from indrik.engine.transport cimport monotonic, pause
 
 cdef double _LONG
@@ -9,6 +10,7 @@ cdef int _QUIET_PERIODS
 cdef double _MOSTLY_LONG
 cdef double _MEMORY
 cdef double _GRACE
+cdef double _SOON
 cdef int _IN_TIME
 cdef int _TOLD
 cdef int _STUCK
@@ -17,6 +19,7 @@ cdef class Member:
     cdef readonly int number
     cdef readonly Exchange exchange
     cdef readonly int stage
+    cdef readonly bint is_interrupted
     cdef readonly unsigned long ident
     cdef readonly object gate
 
@@ -26,13 +29,12 @@ cdef class Crew:
     cdef Ownership _ownership
     cdef Handler _handler
     cdef Py_ssize_t _threads
-    cdef double _queue_timeout
     cdef double _longest_wait
     cdef object _on_news
     cdef public object failure
     cdef readonly list members
     cdef list _resting
-    cdef object _queue
+    cdef RequestQueue _queue
     cdef Member _leader
     cdef Py_ssize_t _inside
     cdef bint _is_over
@@ -54,5 +56,4 @@ cdef class Crew:
     cdef object _on_overdue
     cdef object _on_stuck
     cdef double _end_overdue(self) except -1
-    cdef double _expire_queue(self) except -1
     cdef _watch_leader(self)

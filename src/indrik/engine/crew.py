@@ -15,17 +15,16 @@ import threading
 
 # gevent replaces those of `threading`.
 from _thread import allocate_lock
-from collections import deque
 from collections.abc import Callable, Iterator
 
 import cython
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.engine.interruption import interrupt
+from indrik.engine.interruption import interrupt, is_interruptible
 from indrik.engine.loop import Engine
+from indrik.engine.queued import RequestQueue
 from indrik.engine.transport import monotonic, pause
 from indrik.errors import RequestTimeout
-from indrik.protocol.refusals import QueueTimedOut
 
 #: Seconds inside the application after which a call counts as long; also the period in which the watcher
 #: looks at the leader, so the lead changes after one to two of them. A change costs some 20 µs.
@@ -46,6 +45,9 @@ _NO_LIMIT = 1 << 62
 #: Seconds that a thread has to leave the application after it was told to, before it counts as stuck.
 _GRACE = 5.0
 
+#: Seconds after which a thread that could not be interrupted where it was is looked at again.
+_SOON = 0.01
+
 #: `Member.stage` of a call in time, of one that was told to end, and of one that has not ended all the same.
 _IN_TIME = 0
 _TOLD = 1
@@ -56,13 +58,14 @@ class Member:
     """One thread of a crew. `gate` keeps it resting until it is opened; for whoever holds the ownership.
 
     ident: the thread's identifier. exchange: what it is inside the application with, None for nothing. stage:
-    of that call.
+    of that call. is_interrupted: whether the exception has been raised in it, or is about to be.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.exchange: Exchange | None = None
         self.stage = _IN_TIME
+        self.is_interrupted = False
         self.ident = 0
         self.gate = allocate_lock()
         self.gate.acquire()
@@ -93,13 +96,12 @@ class Crew:
         self._ownership = engine.context.ownership
         self._handler = handler
         self._threads = threads
-        self._queue_timeout = queue_timeout
         self._longest_wait = longest_wait
         self._on_news = on_news
         self.failure: BaseException | None = None
         self.members: list[Member] = []
         self._resting: list[Member] = []
-        self._queue: deque[Exchange] = deque()
+        self._queue = RequestQueue(queue_timeout, "thread", engine.context.slot)
         self._leader: Member | None = None
         self._inside = 0
         self._is_over = False
@@ -172,12 +174,12 @@ class Crew:
     @property
     def waiting(self) -> int:
         """Whole requests that wait for a thread."""
-        return len(self._queue)
+        return self._queue.length
 
     @property
     def is_at_rest(self) -> bool:
         """Whether no request is inside the application or waits for it. With the ownership."""
-        return not self._inside and not self._queue
+        return not self._inside and not self._queue.length
 
     # --- the threads; everything below runs with the ownership held, but for what is marked ---
 
@@ -224,8 +226,8 @@ class Crew:
         while self._leader is member and not self._is_over:
             exchange = engine.next_exchange()
             if exchange is not None:
-                if self._inside >= self._threads or self._queue:
-                    self._queue.append(exchange)
+                if self._inside >= self._threads or self._queue.length:
+                    self._queue.put(exchange)
                 else:
                     self._call(member, exchange)
                 self._serve_queue(member)
@@ -240,8 +242,8 @@ class Crew:
         context = self._context
         longest: cython.double = self._longest_wait
         timeout: cython.double
-        if self._queue and self._queue_timeout:
-            longest = min(longest, self._expire_queue())
+        if self._queue.length:
+            longest = min(longest, self._queue.expire(context.now) - context.now)
         timeout = self.engine.wait_time(longest)
         if self._request_timeout and self._inside:
             timeout = min(timeout, self._end_overdue())
@@ -265,7 +267,7 @@ class Crew:
         member.exchange = exchange
         if self._request_timeout:
             member.stage = _IN_TIME
-            exchange.deadline = exchange.started_at + self._request_timeout
+            exchange.deadline = monotonic() + self._request_timeout
         if self._leader is member:
             if self._long_share >= _MOSTLY_LONG:
                 self._promote()
@@ -286,6 +288,7 @@ class Crew:
             # What has not been raised yet must not be raised in the next request.
             interrupt(member.ident, None)
             member.stage = _IN_TIME
+            member.is_interrupted = False
         if self._leader is member:
             self._leader_inside = False
         member.exchange = None
@@ -294,8 +297,10 @@ class Crew:
         self._long_share += ((1.0 if took > _LONG else 0.0) - self._long_share) / _MEMORY
 
     def _serve_queue(self, member: Member) -> None:
-        while self._queue and self._inside < self._threads and not self._is_over:
-            self._call(member, self._queue.popleft())
+        while self._queue.length and self._inside < self._threads and not self._is_over:
+            # The wait that ends here is being measured, and the last event may be long ago.
+            self._context.now = monotonic()
+            self._call(member, self._queue.take())
 
     def _promote(self) -> None:
         """Gives the lead to a thread that rests."""
@@ -306,22 +311,6 @@ class Crew:
             member.gate.release()
         elif len(self.members) <= self._threads:
             self._hire()
-
-    def _expire_queue(self) -> cython.double:
-        """Refuses what has waited too long; seconds until the next one has."""
-        now: cython.double = self._context.now
-        exchange: Exchange
-        while self._queue:
-            exchange = self._queue[0]
-            left: cython.double = exchange.arrived_at + self._queue_timeout - now
-            if left > 0.0:
-                return left
-            self._queue.popleft()
-            exchange.close_body()
-            exchange.turn_away(
-                QueueTimedOut(f"no thread was free for {self._queue_timeout:g} s ({exchange.request.line!r})")
-            )
-        return self._longest_wait
 
     def _end_overdue(self) -> cython.double:
         """Ends calls whose deadline has passed; seconds until the next deadline."""
@@ -337,20 +326,36 @@ class Crew:
             left = exchange.deadline - now
             if member.stage == _TOLD:
                 left += _GRACE
-            if left > 0.0:
-                nearest = min(nearest, left)
-            elif member.stage == _TOLD:
-                member.stage = _STUCK
-                if self._on_stuck is not None:
-                    self._on_stuck(member)
-            else:
+            if left <= 0.0:
+                if member.stage == _TOLD:
+                    member.stage = _STUCK
+                    if self._on_stuck is not None:
+                        self._on_stuck(member)
+                    continue
                 member.stage = _TOLD
-                nearest = min(nearest, _GRACE)
+                left = _GRACE
                 if self._on_overdue is not None:
                     self._on_overdue(member)
                 exchange.end_overdue()
-                interrupt(member.ident, RequestTimeout)
+            nearest = min(nearest, left)
+            if member.stage == _TOLD and not member.is_interrupted:
+                member.is_interrupted = self._interrupt(member)
+                if not member.is_interrupted:
+                    nearest = min(nearest, _SOON)
         return nearest
+
+    def _interrupt(self, member: Member) -> bool:
+        """Has `RequestTimeout` raised in the application; False if the thread is in code of ours, which it
+        leaves soon.
+        """
+        if is_interruptible(member.ident):
+            interrupt(member.ident, RequestTimeout)
+            # It may have gone on between the look and the deed. Further than to the ownership, which is held
+            # here, it cannot get, so there is time to take it back.
+            if is_interruptible(member.ident):
+                return True
+            interrupt(member.ident, None)
+        return False
 
     # --- waking ---
 

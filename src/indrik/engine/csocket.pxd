@@ -4,6 +4,8 @@ from libc.stdint cimport uint16_t
 cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int fd, void *buffer, size_t length, int flags)
     ssize_t send(int fd, const void *buffer, size_t length, int flags)
+    int shutdown(int fd, int how)
+    int SHUT_RDWR
     int MSG_DONTWAIT
     int MSG_NOSIGNAL
     ctypedef unsigned int socklen_t

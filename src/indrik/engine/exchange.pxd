@@ -30,12 +30,16 @@ cdef class Exchange:
     cdef public double deadline
     cdef object _body
     cdef readonly bint is_finished
+    cdef public bint begins
     cdef public bint has_begun
     cdef public bint has_continued
+    cdef readonly bint was_refused
     cdef readonly bint is_overdue
     cdef public int departure
     cdef public bint awaits_drain
     cdef public object owner
+    cdef public object on_departure
+    cdef readonly bint is_taken
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1
     cpdef bint is_congested(self) except -1

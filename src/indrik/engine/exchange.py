@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.inlet import Inlet
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
-from indrik.engine.timers import Timer
+from indrik.engine.timers import NEVER, Timer
 from indrik.engine.transport import monotonic
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
@@ -71,6 +72,10 @@ class Channel(Timer):
         """Sends or queues a piece of a file; owns `segment` from now on."""
         raise NotImplementedError
 
+    def frame_by_close(self) -> None:
+        """The response that begins now ends where the channel does."""
+        raise NotImplementedError
+
     def wait_drained(self) -> None:
         """Waits, in the worker kind's way, until everything queued was sent or the client was dropped.
         Without the ownership.
@@ -89,6 +94,14 @@ class Channel(Timer):
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says, and closes."""
+        raise NotImplementedError
+
+    def take(self) -> tuple[int, bytes]:
+        """Gives the descriptor and the unread input away, and forgets them. Raises `OSError`."""
+        raise NotImplementedError
+
+    def open_socket(self, fd: int) -> Any:
+        """A socket for a descriptor that was taken, which waits in the worker kind's way. Owns it."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -130,10 +143,14 @@ class Exchange:
     which takes the engine's ownership for each step by itself.
 
     arrived_at: when the request was whole; started_at: when the handler began with it, 0 before; both in
-    monotonic seconds. has_begun: the head of the final response was sent; the gateway sets it. is_finished:
-    the response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
-    deadline: when the request must be answered, 0 for never. departure: PRESENT, HALF_CLOSED or LEFT. Made by
-    `open_exchange`.
+    monotonic seconds. begins: what is sent next is, or follows, the head of the final response; the gateway
+    sets it. has_begun: some of that was sent, so no other response can be given any more. is_finished: the
+    response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
+    was_refused: the server has answered in the handler's place, and the access log has the line. is_overdue:
+    it was ended for taking too long. deadline: when the request must be answered, 0 for never. departure:
+    PRESENT, HALF_CLOSED or LEFT. on_departure: what is to be called when that changes, None for nothing;
+    the handler calls it. is_taken: the application has taken the socket over. owner: what the handler keeps
+    with it. Made by `open_exchange`.
     """
 
     channel: Channel
@@ -143,12 +160,16 @@ class Exchange:
     deadline: float
     _body: Any
     is_finished: bool
+    begins: bool
     has_begun: bool
     has_continued: bool
+    was_refused: bool
     is_overdue: bool
     departure: int
     awaits_drain: bool
     owner: object
+    on_departure: Any
+    is_taken: bool
     _may_keep_alive: bool
 
     @property
@@ -231,22 +252,27 @@ class Exchange:
 
     def send(self, data: bytes) -> None:
         """Hands `data` over; what the kernel does not take now is queued and sent by the loop."""
-        if self.is_finished:
-            return
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            # Looked at in here: another thread may end it for taking too long.
+            if self.is_finished:
+                return
+            if self.begins:
+                self.has_begun = True
             self.channel.send(data)
         finally:
             ownership.release()
 
     def send_two(self, head: bytes, data: bytes) -> None:
         """`send` for two pieces that should leave together."""
-        if self.is_finished:
-            return
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                return
+            if self.begins:
+                self.has_begun = True
             self.channel.send_two(head, data)
         finally:
             ownership.release()
@@ -259,7 +285,24 @@ class Exchange:
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                os.close(fd)
+                return
             self.channel.send_file(FileSegment(fd, offset, count))
+        finally:
+            ownership.release()
+
+    def frame_by_close(self) -> None:
+        """Says, before the first byte of a response, that nothing but the end of the connection tells the
+        client where it ends. From then on every end but `finish` is made to look like none (RFC 9112 section
+        8: a response framed by close is complete when the connection is closed in order).
+        """
+        if self.is_finished:
+            return
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            self.channel.frame_by_close()
         finally:
             ownership.release()
 
@@ -271,32 +314,29 @@ class Exchange:
 
     def finish(self, keep_alive: cython.bint) -> None:
         """Ends the response. The connection goes on with its next request, or closes after the last byte."""
-        if self.is_finished:
-            return
-        self.is_finished = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                return
+            self.is_finished = True
             self.channel.finish(keep_alive and self._may_keep_alive)
         finally:
             ownership.release()
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says and closes; only before anything else was sent."""
-        if self.is_finished:
-            return
-        self.is_finished = True
         ownership = self.channel.ownership
         ownership.acquire()
         try:
-            self.channel.refuse(refusal)
+            self.turn_away(refusal)
         finally:
             ownership.release()
 
     def turn_away(self, refusal: RequestRefused) -> None:
         """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
         if not self.is_finished:
-            self.is_finished = True
+            self.is_finished = self.was_refused = True
             self.channel.refuse(refusal)
 
     def fail_overdue(self) -> None:
@@ -314,22 +354,41 @@ class Exchange:
         """`fail_overdue` for the loop, which holds the ownership."""
         if self.is_finished:
             return
-        self.is_finished = True
-        self.is_overdue = True
+        self.is_finished = self.is_overdue = True
         if self.has_begun:
             self.channel.close()
         else:
+            self.was_refused = True
             detail = f"the application did not answer {self.request.line!r} in time"
             self.channel.refuse(RequestOverdue(detail))
 
-    def abort(self) -> None:
-        """Closes the connection at once, so that the client cannot take the response for complete."""
+    def take(self) -> tuple[int, bytes]:
+        """Takes the connection out of the server's hands: its descriptor, which is the caller's to close, and
+        what was read of it behind the request. From then on the request has no deadline.
+
+        Raises `OSError` (ENOTCONN) when the response has ended or the client has left.
+        """
         if self.is_finished:
-            return
-        self.is_finished = True
+            raise OSError(errno.ENOTCONN, "the response has ended: the connection is not this request's")
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            taken = self.channel.take()
+        finally:
+            ownership.release()
+        self.is_finished = True
+        self.is_taken = True
+        self.deadline = NEVER
+        return taken
+
+    def abort(self) -> None:
+        """Closes the connection at once, so that the client cannot take the response for complete."""
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            if self.is_finished:
+                return
+            self.is_finished = True
             self.channel.close()
         finally:
             ownership.release()
@@ -349,12 +408,16 @@ def open_exchange(
     exchange.deadline = 0.0
     exchange._body = body
     exchange.is_finished = False
+    exchange.begins = False
     exchange.has_begun = False
     exchange.has_continued = False
+    exchange.was_refused = False
     exchange.is_overdue = False
     exchange.departure = 0  # PRESENT; here a C integer
     exchange.awaits_drain = False
     exchange.owner = None
+    exchange.on_departure = None
+    exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange
 

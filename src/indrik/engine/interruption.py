@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 import cython
 
 if cython.compiled:
     from cython.cimports.cpython.ref import PyObject
     from cython.cimports.indrik.engine.interpreter import PyThreadState_SetAsyncExc
+else:
+    # ctypes is no part of every Python, and only this build needs it.
+    import ctypes
 
 
 def interrupt(thread: int, exception: type[BaseException] | None) -> None:
@@ -20,8 +26,27 @@ def interrupt(thread: int, exception: type[BaseException] | None) -> None:
         else:
             PyThreadState_SetAsyncExc(number, cython.cast(cython.pointer(PyObject), exception))
     else:
-        # Imported late: ctypes is no part of every Python, and only this build needs it.
-        import ctypes
-
         argument = None if exception is None else ctypes.py_object(exception)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), argument)
+
+
+#: Code that an exception may not be raised in, because it could leave a lock held. Of the engine only what
+#: waits for a client may be interrupted: it holds nothing meanwhile.
+_PROTECTED = ("indrik.engine.", "indrik.gateway.", "indrik.protocol.", "indrik.log.", "logging.")
+_WAITS = "indrik.engine.waiting"
+
+
+def is_interruptible(thread: int) -> bool:
+    """Whether an exception that is raised in the thread with this identifier now hits the application, or
+    what it calls. For whoever holds the engine's ownership, so that the thread does not. When it returns, the
+    thread may have gone on.
+    """
+    frame = sys._current_frames().get(thread)
+    return frame is not None and is_interruptible_at(frame)
+
+
+def is_interruptible_at(frame: FrameType) -> bool:
+    """`is_interruptible` for a thread whose innermost frame is known."""
+    # Compiled code has no frames, and lets no exception in.
+    name = f"{frame.f_globals.get('__name__', '')}."
+    return name.startswith(f"{_WAITS}.") or not name.startswith(_PROTECTED)

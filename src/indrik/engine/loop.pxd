@@ -2,6 +2,7 @@ from indrik.engine.connection cimport Connection
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange
 from indrik.engine.poller cimport Poller
+from indrik.engine.siblings cimport Sibling, Siblings
 from indrik.engine.timers cimport TimerQueue, Timers
 from indrik.engine.transport cimport monotonic
 
@@ -17,11 +18,16 @@ cdef int _EVENTS
 cdef int _AGAIN
 cdef int _ACCEPTING
 cdef int _ACCEPTS
+cdef double _LOOK_INTERVAL
 
 cdef class Engine:
     cdef readonly Context context
     cdef object _trusts
     cdef object _proxies
+    cdef Siblings _siblings
+    cdef int _mailbox_fd
+    cdef bint _steps_back
+    cdef double _stepped_at
     cdef dict _listeners
     cdef dict _wakeups
     cdef bint _is_listening
@@ -44,4 +50,5 @@ cdef class Engine:
     cdef _on_event(self, Py_ssize_t index)
     cdef bint _may_resume(self) except -1
     cdef bint _accept(self, listener, bint serves) except -1
+    cdef bint _take(self) except -1
     cdef _expire(self)

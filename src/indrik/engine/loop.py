@@ -18,10 +18,14 @@ import cython
 from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.intake import Intake
 from indrik.engine.settings import EngineSettings
+from indrik.engine.siblings import Passed, Sibling, Siblings
+from indrik.engine.sticky import Sticky
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.net.listeners import Listener
+from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Slot
 
 #: Connections accepted in one turn of the loop: enough to empty a backlog quickly, few enough that siblings
@@ -32,6 +36,9 @@ _ACCEPTS = 16
 #: connection that closes ends the pause, but the shortage may not be of this worker's making.
 _EXHAUSTED_PAUSE = 1.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+#: Seconds after which a worker with nothing to do looks for clients of whom the kernel has told another only.
+_LOOK_INTERVAL = 0.5
 
 _WRITABLE = int(select.EPOLLOUT)
 _READABLE = int(select.EPOLLIN)
@@ -60,7 +67,8 @@ class Engine:
 
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
     socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
-    `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request.
+    `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request. siblings:
+    with whom the worker shares the load, None for nobody.
     """
 
     def __init__(
@@ -72,8 +80,13 @@ class Engine:
         on_refusal: RefusalSink,
         proxies: Callable[[tuple[str, int] | None], bool] = _nobody,
         waiting: Waiting | None = None,
+        siblings: Siblings | None = None,
     ) -> None:
         self.context = Context(settings, handler, slot, on_refusal, waiting or Waiting())
+        self._siblings = siblings
+        if siblings is not None and settings.sticky:
+            self.context.sticky = Sticky(*settings.sticky, siblings)
+        self._mailbox_fd = -1
         self._trusts = trusts
         self._proxies = None if settings.proxy_protocol == "off" else proxies
         self._listeners: dict[int, Listener] = {}
@@ -87,17 +100,22 @@ class Engine:
         # were knocked at, how many were accepted at the first of them.
         self._found = 0
         self._dealt = 0
-        self._resuming: list[Connection] = []
+        self._resuming: list[Intake] = []
         self._resumed = 0
         self._rounds = 0
-        self._knocks: list[Listener] = []
+        self._knocks: list[Listener | Mailbox] = []
         self._accepted = 0
+        # Of two workers that wait, the kernel wakes the one that has been in the line for longer.
+        self._steps_back = False
+        self._stepped_at = 0.0
 
     # --- set-up ---
 
     def listen(self, listeners: Sequence[Listener]) -> None:
         """Accepts from `listeners` from now on. They stay the caller's to close."""
         self._listeners = {listener.fileno(): listener for listener in listeners}
+        if self._siblings is not None:
+            self._siblings.listeners = list(listeners)
         self._watch_listeners()
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
@@ -143,7 +161,7 @@ class Engine:
         """Seconds that `poll` may wait now, at most `most`."""
         context = self.context
         left: cython.double
-        if context.again or self._stage != _POLL_NEXT:
+        if context.again or context.is_spooling or self._stage != _POLL_NEXT:
             return 0.0
         left = self.next_deadline() - context.now
         if left < most:
@@ -166,6 +184,9 @@ class Engine:
         if self._stage == _POLLED:
             context.now = context.polled_at = monotonic()
             context.slot.beat(context.now)
+            context.slot.note_turning(True)
+            if not self._found and context.now - self._stepped_at > _LOOK_INTERVAL:
+                self._steps_back = self._siblings is not None
             self._dealt = 0
             self._stage = _EVENTS
         if self._stage == _EVENTS:
@@ -186,6 +207,8 @@ class Engine:
                     exchange = context.pending
                     context.pending = None
                     return exchange
+            if context.is_spooling:
+                context.is_spooling = context.backlog.write_some()
             self._stage = _ACCEPTING
         if self._stage == _ACCEPTING:
             # New clients last: what this worker has accepted already comes before what a sibling could take.
@@ -203,7 +226,10 @@ class Engine:
             if context.has_room:
                 context.has_room = False
                 self._watch_listeners()
+            if self._steps_back:
+                self._step_back()
             self._expire()
+            context.slot.note_turning(False)
         return None
 
     def _on_event(self, index: cython.Py_ssize_t) -> None:
@@ -226,6 +252,9 @@ class Engine:
             self._knocks.append(self._listeners[fd])
         elif fd in self._wakeups:
             self._wakeups[fd]()
+        elif fd == self._mailbox_fd:
+            assert self._siblings is not None
+            self._knocks.append(self._siblings.mailbox)
 
     def _may_resume(self) -> cython.bint:
         """Whether there is another round of connections with more to do, which it begins."""
@@ -246,22 +275,28 @@ class Engine:
         waits.
         """
         earliest = self.context.timers.next_deadline()
+        if self._siblings is not None and self._siblings.recall_at:
+            earliest = min(earliest, self._siblings.recall_at)
         return min(earliest, self._accepts_at) if self._accepts_at else earliest
 
     def _expire(self) -> None:
         context = self.context
         if self._accepts_at and self._accepts_at <= context.now:
             self._watch_listeners()
+        if self._siblings is not None and 0.0 < self._siblings.recall_at <= context.now:
+            self._recall(False)
         for queue in context.timers.queues:
             queue.expire(context.now)
 
     # --- accepting ---
 
-    def _accept(self, listener: Listener, serves: cython.bint) -> cython.bint:
+    def _accept(self, listener: Listener | Mailbox, serves: cython.bint) -> cython.bint:
         """Accepts one client, and serves what it has sent already if `serves`; False if there is none, or no
-        room.
+        room. From the mailbox, one that a sibling has accepted.
         """
         context = self.context
+        if not isinstance(listener, Listener):
+            return self._take()
         if listener.fileno() not in self._listeners:
             return False
         if len(context.connections) >= self._most_connections:
@@ -273,26 +308,30 @@ class Engine:
                 self._pause_listening()
                 return False
         try:
-            sock, address = listener.sock.accept()
+            # Without the socket that accept() makes: a patched process would make it one of gevent's.
+            fd, address = listener.sock._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return False
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 # The client gave up between its SYN and this accept (accept(2)): the next one may be fine.
                 return True
-            context.note_refusal("exhausted", None, f"cannot accept: {os.strerror(error.errno or 0)}")
-            if not self._shed_idle():
-                self._pause_listening()
-                self._accepts_at = context.now + _EXHAUSTED_PAUSE
+            self._note_exhausted(error, "accept")
             return False
-        sock.setblocking(False)
+        os.set_blocking(fd, False)
         peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
-        fd = sock.detach()
+        context.slot.count_accepted()
+        if serves and self._siblings is not None and context.connections:
+            sibling = self._siblings.better_place(len(context.connections), context.closed, context.now)
+            if sibling is not None and self._pass_on(sibling, fd, listener, peer):
+                return True
+            if self._siblings.is_crowded:
+                self._steps_back = True
         connection = Connection(context, fd, peer, listener, self._trusts(peer))
         if self._proxies is not None:
             connection.expect_proxy_header(self._proxies(peer))
         context.connections[fd] = connection
-        context.slot.count_accepted()
+        context.slot.note_open(len(context.connections))
         if serves:
             # Its request is often here already; then a client that closes at once never needs a registration.
             connection.on_readable()
@@ -301,6 +340,13 @@ class Engine:
         connection.is_watched = True
         context.poller.watch_connection(fd, False)
         return True
+
+    def _note_exhausted(self, error: OSError, deed: str) -> None:
+        """No descriptors or memory are left: makes room, or accepts nobody for a while."""
+        self.context.note_refusal("exhausted", None, f"cannot {deed}: {os.strerror(error.errno or 0)}")
+        if not self._shed_idle():
+            self._pause_listening()
+            self._accepts_at = self.context.now + _EXHAUSTED_PAUSE
 
     def accept_backlog(self) -> bool:
         """Accepts what the kernel holds for the listeners now, for a worker that nobody comes after; whether
@@ -314,17 +360,23 @@ class Engine:
         return len(self.context.connections) >= self._most_connections
 
     def _watch_listeners(self) -> None:
+        self._accepts_at = 0.0
         if not self._is_listening and self._listeners:
             self._is_listening = True
-            self._accepts_at = 0.0
             for fd in self._listeners:
                 self.context.poller.watch_listener(fd)
+        if self._siblings is not None and self._mailbox_fd < 0:
+            self._mailbox_fd = self._siblings.mailbox.fileno()
+            self.context.poller.watch_readable(self._mailbox_fd)
 
     def _pause_listening(self) -> None:
         if self._is_listening:
             self._is_listening = False
             for fd in self._listeners:
                 self.context.poller.forget(fd)
+        if self._mailbox_fd >= 0:
+            self.context.poller.forget(self._mailbox_fd)
+            self._mailbox_fd = -1
 
     def _shed_idle(self) -> bool:
         """Closes the client that has been idle longest to make room; False if none is idle."""
@@ -339,13 +391,106 @@ class Engine:
                 return True
         return False
 
+    # --- the siblings ---
+
+    def _pass_on(
+        self, sibling: Sibling, fd: int, listener: Listener, peer: tuple[str, int] | None
+    ) -> cython.bint:
+        """Gives the client that was just accepted to `sibling`; False if it does not take it."""
+        siblings = self._siblings
+        assert siblings is not None
+        passed = Passed(
+            siblings.listeners.index(listener),
+            peer,
+            "" if peer is None else str(peer[1]),
+            self._trusts(peer),
+            None,
+            self._proxies is not None,
+            0,
+            False,
+            b"",
+        )
+        if not siblings.pass_on(sibling, fd, passed, self.context.now):
+            return False
+        os.close(fd)
+        self._steps_back = True
+        return True
+
+    def _step_back(self) -> None:
+        """Goes to the end of the line in which the kernel looks for a worker that waits.
+
+        Because this one has more to do than others; or because it has nothing to do, and whoever the kernel
+        has woken for a client may be stuck: a listener that is watched anew says at once who is there.
+        """
+        self._steps_back = False
+        self._stepped_at = self.context.now
+        if self._is_listening:
+            poller = self.context.poller
+            for fd in self._listeners:
+                poller.forget(fd)
+                poller.watch_listener(fd)
+
+    def _take(self) -> cython.bint:
+        """Takes one client that a sibling has passed on; False if there is none, or no room."""
+        siblings = self._siblings
+        assert siblings is not None
+        if len(self.context.connections) >= self._most_connections and not self._shed_idle():
+            self._pause_listening()
+            return False
+        try:
+            found = siblings.take()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._note_exhausted(error, "take a connection that a sibling has passed on")
+            return False
+        if found is None:
+            return False
+        self._adopt(found[0], found[1]).resume()
+        return True
+
+    def _adopt(self, passed: Passed, fd: int) -> Connection:
+        """The connection of a client that another worker has accepted; there is something to `resume`."""
+        context = self.context
+        siblings = self._siblings
+        assert siblings is not None
+        listener = siblings.listeners[passed.listener]
+        connection = Connection(context, fd, passed.peer, listener, passed.is_trusted)
+        if passed.awaits_proxy_header and self._proxies is not None:
+            connection.expect_proxy_header(self._proxies(passed.peer))
+        connection.continue_from(passed)
+        context.connections[fd] = connection
+        context.slot.note_open(len(context.connections))
+        connection.is_watched = True
+        context.poller.watch_connection(fd, False)
+        return connection
+
+    def _recall(self, is_last: bool) -> None:
+        """Serves what siblings were passed and have not taken."""
+        siblings = self._siblings
+        assert siblings is not None
+        try:
+            for passed, fd in siblings.recall(self.context.now, is_last):
+                self._adopt(passed, fd).resume_later()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._note_exhausted(error, "take a connection back that was passed on")
+            siblings.recall_at = self.context.now + _EXHAUSTED_PAUSE
+
     # --- leaving ---
 
     def stop_listening(self) -> None:
-        """Accepts nobody any more."""
+        """Accepts nobody any more, and takes what is on its way between this worker and its siblings."""
         self._pause_listening()
         self._listeners = {}
         self._accepts_at = 0.0
+        if self._siblings is not None:
+            while (found := self._siblings.take()) is not None:
+                self._adopt(*found).resume_later()
+            self._recall(True)
+            # What comes now is taken by whoever has sent it, unless this worker is quicker.
+            self._watch_listeners()
 
     def drain(self) -> None:
         """Lets every connection end: after its current request, or after a short grace when it is idle."""

@@ -6,22 +6,33 @@ here for one another, never for a client, because nothing that holds it blocks.
 
 from __future__ import annotations
 
-# From here and not from `threading`: gevent replaces that one's.
-from _thread import allocate_lock
+import _thread
 
 import cython
+
+from indrik.engine.originals import original
+
+_allocate_lock = original(_thread, "allocate_lock")
 
 
 class Ownership:
     """A lock that is nearly free as long as nobody else wants it. Any thread; not re-entrant."""
 
     def __init__(self) -> None:
-        self._gate = allocate_lock()
+        self._gate = _allocate_lock()
         self._is_held = False
         self._waiting = 0
         if cython.compiled:
             # Closed but while somebody who waits may come through.
             self._gate.acquire()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody holds it at this moment."""
+        if cython.compiled:
+            return bool(self._is_held)
+        is_held: bool = self._gate.locked()
+        return is_held
 
     def acquire(self) -> None:
         """Waits until nobody else holds it, and takes it."""

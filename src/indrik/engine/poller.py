@@ -16,8 +16,12 @@ if cython.compiled:
     from cython.cimports.cpython.exc import PyErr_CheckSignals
     from cython.cimports.indrik.engine.csocket import EINTR, epoll_wait, errno
 
-if not hasattr(select, "epoll"):
-    raise ImportError("indrik's engine needs epoll, which this system does not have")
+from indrik.engine.originals import original
+
+try:
+    _new_epoll = original(select, "epoll")
+except AttributeError:
+    raise ImportError("indrik's engine needs epoll, which this system does not have") from None
 
 #: Events taken from the kernel at once; also the size of the array in the declaration of the class.
 _MOST = 512
@@ -36,8 +40,8 @@ class Poller:
     """One epoll instance. Owned by one thread of one process."""
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
-        self._fd = self._epoll.fileno()
+        self._epoll = _new_epoll()
+        self._fd: int = self._epoll.fileno()
         self._found: list[tuple[int, int]] = []
 
     def fileno(self) -> int:

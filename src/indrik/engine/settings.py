@@ -8,6 +8,14 @@ from indrik.config import Config
 from indrik.protocol.limits import Limits
 
 
+def split_sticky(rule: str | None) -> tuple[str, str] | None:
+    """Kind and name of a value of the setting `sticky`."""
+    if rule is None:
+        return None
+    kind, _, name = rule.partition(":")
+    return kind, name
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """Times in seconds (0: no limit), sizes in bytes. Field names are those of the settings."""
@@ -21,6 +29,7 @@ class EngineSettings:
     write_timeout: float = 60.0
     write_min_rate: int = 240
     proxy_protocol: str = "off"
+    sticky: tuple[str, str] | None = None
     worker_connections: int = 1000
     queue_timeout: float = 30.0
     body_buffer: int = 262144
@@ -55,6 +64,7 @@ class EngineSettings:
             write_timeout=cfg.write_timeout,
             write_min_rate=cfg.write_min_rate,
             proxy_protocol=cfg.proxy_protocol,
+            sticky=split_sticky(cfg.sticky),
             worker_connections=cfg.worker_connections,
             queue_timeout=cfg.queue_timeout,
             body_buffer=cfg.body_buffer,

@@ -24,6 +24,7 @@ cdef class Timers:
     cdef readonly TimerQueue keep_alive
     cdef readonly TimerQueue write
     cdef readonly TimerQueue linger
+    cdef readonly double linger_limit
     cdef readonly TimerQueue drain
     cdef readonly list queues
     cpdef double next_deadline(self) except -1

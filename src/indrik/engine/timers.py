@@ -12,8 +12,10 @@ import cython
 #: `Timers.next_deadline` when nothing waits: beyond any clock.
 NEVER = 1e300
 
-#: Seconds for which a refused client's input is read and thrown away.
+#: Seconds in which the next piece of a refused client's input must come that is read and thrown away, and
+#: seconds after which no more is waited for.
 LINGER_DELAY = 2.0
+LINGER_LIMIT = 30.0
 
 #: Seconds that an idle client of a leaving worker has for a request that is already under way.
 DRAIN_DELAY = 1.0
@@ -106,7 +108,10 @@ def disarm(timer: Timer) -> None:
 
 
 class Timers:
-    """One queue for each thing that a connection can be waited for; delays in seconds."""
+    """One queue for each thing that a connection can be waited for; delays in seconds.
+
+    linger_limit: seconds for which the waits in `linger` may be renewed.
+    """
 
     def __init__(
         self, first_byte: float, head: float, body: float, keep_alive: float, write: float
@@ -117,6 +122,7 @@ class Timers:
         self.keep_alive = TimerQueue("keep-alive", keep_alive)
         self.write = TimerQueue("write", write)
         self.linger = TimerQueue("linger", LINGER_DELAY)
+        self.linger_limit = LINGER_LIMIT
         self.drain = TimerQueue("drain", DRAIN_DELAY)
         self.queues = [
             self.first_byte, self.head, self.body, self.keep_alive, self.write, self.linger, self.drain,

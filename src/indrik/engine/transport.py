@@ -7,7 +7,10 @@ because raising an exception for it would cost more than the call. The GIL is ke
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import time
+from functools import partial
 
 import cython
 
@@ -19,12 +22,14 @@ if cython.compiled:
         EINTR,
         MSG_DONTWAIT,
         MSG_NOSIGNAL,
+        SHUT_RDWR,
         clock_gettime,
         errno,
         iovec,
         nanosleep,
         recv,
         send,
+        shutdown,
         timespec,
         writev,
     )
@@ -126,6 +131,56 @@ def pause(seconds: cython.double) -> None:
         nanosleep(cython.address(span), cython.NULL)
     else:
         time.sleep(seconds)
+
+
+def reset_when_closed(fd: int, is_on: bool) -> None:
+    """Has the last close of a TCP connection reset it (socket(7), SO_LINGER of no seconds), or end it in
+    order again. However that comes: also because the process is killed.
+
+    A unix socket knows no reset. Raises `OSError` when the connection broke.
+    """
+    # The family means nothing to the option.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", is_on, 0))
+    finally:
+        sock.detach()
+
+
+_has_forked: bool = False
+
+
+def _set_forked(value: bool) -> None:
+    global _has_forked
+    _has_forked = value
+
+
+# What the master forks begins anew; what the application forks has every connection of its parent.
+os.register_at_fork(
+    after_in_parent=partial(_set_forked, True), after_in_child=partial(_set_forked, False)
+)
+
+
+def close_connection(fd: int, in_order: bool) -> None:
+    """Closes the descriptor of a connection. `in_order`: the client is to see the end of the stream, not a
+    reset.
+
+    A child that the application has forked has the descriptor too, and for as long as it lives a close alone
+    ends nothing (shutdown(2) does). That call is made only in a process that has forked.
+    """
+    if _has_forked and in_order:
+        if cython.compiled:
+            # It fails where the client has ended the connection, and then nothing is left to do.
+            shutdown(fd, SHUT_RDWR)
+        else:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            finally:
+                sock.detach()
+    os.close(fd)
 
 
 def monotonic() -> cython.double:

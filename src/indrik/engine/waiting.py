@@ -6,13 +6,16 @@ Kinds that may not block their thread give the engine another `Waiting`.
 from __future__ import annotations
 
 import select
+import socket
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from indrik.engine.connection import Connection
+from indrik.engine.originals import original
 
-# Taken now: gevent replaces it by one that knows of no POLLRDHUP.
-_poll = select.poll
+if TYPE_CHECKING:
+    from indrik.engine.sender import Sender
+
+# gevent's own knows of no POLLRDHUP.
+_poll = original(select, "poll")
 
 #: poll(2) tells of POLLHUP and POLLERR unasked.
 _LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
@@ -24,7 +27,7 @@ _STEP = 1000
 class Waiting:
     """Waits for one client. Called by the thread that runs its request, without the engine's ownership."""
 
-    def wait_drained(self, connection: Connection) -> None:
+    def wait_drained(self, connection: Sender) -> None:
         """Returns when everything queued was sent, or the client was dropped: it has `write_timeout` for each
         step.
         """
@@ -42,7 +45,7 @@ class Waiting:
                 ownership.release()
             poll.poll(_STEP)
 
-    def wait_departed(self, connection: Connection, timeout: float | None) -> bool:
+    def wait_departed(self, connection: Sender, timeout: float | None) -> bool:
         """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least
         its sending side; whether it has.
         """
@@ -52,3 +55,9 @@ class Waiting:
         poll = _poll()
         poll.register(fd, _LEFT)
         return bool(poll.poll(None if timeout is None else timeout * 1000.0))
+
+    def open_socket(self, fd: int) -> socket.socket:
+        """A socket that waits as the application's own ones do. Owns `fd` from now on."""
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(True)
+        return sock

@@ -25,6 +25,7 @@ cdef class HTTPCycle(RequestTask):
     cdef bint _has_trailers
     cdef bint _is_complete
     cdef bint _is_overdue
+    cdef object _timer
     cpdef tell(self)
     cpdef drained(self)
     cdef _start(self, message)

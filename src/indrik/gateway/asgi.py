@@ -15,7 +15,7 @@ import cython
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet
-from indrik.errors import ClientDisconnected
+from indrik.errors import ConnectionEnded
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.done import DONE
 from indrik.gateway.environ import EnvironBuilder
@@ -27,7 +27,7 @@ from indrik.gateway.waiter import Waiter, wake_all
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
 from indrik.protocol.chunked import LAST_CHUNK
 from indrik.protocol.octet_fields import decode_fields, status_line
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import (
     CONTINUE,
     UNKNOWN_LENGTH,
@@ -57,6 +57,7 @@ class HTTPCycle(RequestTask):
     _has_trailers: bool
     _is_complete: bool
     _is_overdue: bool
+    _timer: Any  # of its deadline
 
     def _open(self) -> bool:
         gateway = self._gateway
@@ -80,6 +81,9 @@ class HTTPCycle(RequestTask):
 
     def _ended(self, error: Any) -> None:
         """The application has returned or failed: makes sure that there is one whole response or none."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._gateway.cycle_ended(self, error)
         # What refers to one another, and would wait for the garbage collector.
         self._exchange.owner = None
@@ -135,6 +139,7 @@ class HTTPCycle(RequestTask):
                 exchange.has_continued = True
                 if not exchange.has_begun:
                     exchange.send(CONTINUE)
+                    exchange.resume_input()
             await self._wait_for_news()
         while not self._is_complete and exchange.departure == 0 and not exchange.is_finished:
             await self._wait_for_news()
@@ -150,7 +155,7 @@ class HTTPCycle(RequestTask):
     # --- send ---
 
     def send(self, message: Any) -> Any:
-        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ClientDisconnected` when the
+        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ConnectionEnded` when the
         client has left.
         """
         kind = message["type"]
@@ -203,7 +208,7 @@ class HTTPCycle(RequestTask):
         self.tell()
 
     def _refuse_sending(self) -> None:
-        raise ClientDisconnected("the client has left, or the request has taken too long")
+        raise ConnectionEnded("the client has left, or the request has taken too long")
 
     async def _wait_drained(self) -> None:
         exchange = self._exchange
@@ -388,6 +393,7 @@ class ASGIGateway(Handler):
         cycle._has_trailers = False
         cycle._is_complete = False
         cycle._is_overdue = False
+        cycle._timer = None
         cycle._body = b""
         cycle._inlet = None
         if exchange.request.content_length:
@@ -402,7 +408,7 @@ class ASGIGateway(Handler):
         self.cycles.add(cycle)
         if self.request_timeout:
             exchange.deadline = exchange.started_at + self.request_timeout
-            self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
+            cycle._timer = self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
         cycle._begin()
 
     def client_left(self, exchange: Exchange) -> None:
@@ -410,7 +416,8 @@ class ASGIGateway(Handler):
         if cycle is not None:
             cycle.tell()
             cycle.drained()
-            if exchange.is_disconnected and self._disconnect_grace:
+            if self._disconnect_grace:
+                # A client that has closed its sending side only cannot be told from one that has left.
                 self._loop.call_later(self._disconnect_grace, self._cancel_abandoned, cycle)
 
     def output_drained(self, exchange: Exchange) -> None:
@@ -428,7 +435,7 @@ class ASGIGateway(Handler):
             return
         exchange = cycle._exchange
         if exchange.deadline > self._loop.time():
-            self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
+            cycle._timer = self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
             return
         cycle._is_overdue = True
         if self._on_overdue is not None:
@@ -486,14 +493,15 @@ class ASGIGateway(Handler):
         self._write_logs(exchange, response)
 
     def _write_logs(self, exchange: Exchange, response: Response) -> None:
-        if exchange.is_overdue:
-            response.set_overdue()
+        if exchange.was_refused:
+            # For the hook: whatever the application has set came too late.
+            response.status = RequestOverdue.status
         if not self._logs_access and self._after is None:
             return
         environ: dict = {}
         with contextlib.suppress(RequestRefused):
             environ = self._environs.build(exchange)
-        if self._logs_access:
+        if self._logs_access and not exchange.was_refused:
             self._log.access(
                 response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
             )
@@ -502,7 +510,7 @@ class ASGIGateway(Handler):
 
     def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
         """Says in the log how the application has failed."""
-        if isinstance(error, ClientDisconnected) and is_gone:
+        if isinstance(error, ConnectionEnded) and is_gone:
             self._log.debug("the client of %r left before the end of its response", line)
         elif isinstance(error, asyncio.CancelledError):
             if not is_overdue:

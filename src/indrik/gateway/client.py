@@ -47,11 +47,12 @@ class Client:
         """Calls `function(*arguments)` once when it is noticed that the client has left: by this object, or
         by the server when it sends. At once if that has happened already.
         """
-        if self._exchange.channel.is_closed:
+        if self._exchange.departure != PRESENT or self._exchange.channel.is_closed:
             function(*arguments)
             return
         if self._callbacks is None:
             self._callbacks = []
+            self._exchange.on_departure = self.run_callbacks
         self._callbacks.append((function, arguments))
 
     def __call__(self, headers: Any) -> None:
@@ -60,7 +61,7 @@ class Client:
 
         May be called repeatedly until the head of the final response was sent. Raises `InvalidResponse`.
         """
-        if self._exchange.has_begun:
+        if self._exchange.begins:
             raise InvalidResponse("RFC 9110 section 15: early hints cannot follow the head of the response")
         data = render_early_hints(headers)
         if self._exchange.request.minor_version >= 1:

@@ -77,6 +77,7 @@ class EnvironBuilder:
             "PATH_INFO": "",
             "wsgi.input": NO_BODY,
             "indrik.disconnected": None,
+            "gunicorn.socket": None,
             # And what most requests have.
             "REQUEST_METHOD": "GET",
             "QUERY_STRING": "",

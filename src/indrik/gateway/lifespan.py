@@ -50,6 +50,8 @@ class Lifespan:
         elif answer["type"] == "lifespan.startup.failed":
             message = answer.get("message", "")
             raise LifespanFailed(f"the application failed to start up: {message or 'it gave no reason'}")
+        else:
+            self._task.add_done_callback(self._note_end)
 
     async def shutdown(self, timeout: float) -> None:
         """Has the application shut down, for at most `timeout` seconds."""
@@ -66,8 +68,13 @@ class Lifespan:
             self._log.error("The application failed while shutting down: %s", self._end_of_task())
         elif answer["type"] == "lifespan.shutdown.failed":
             self._log.error("The application failed to shut down: %s", answer.get("message", ""))
-        await asyncio.wait([task], timeout=1.0)
+        await asyncio.wait([task], timeout=0.5)
         task.cancel()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """The application has left the protocol."""
+        if self._expects == "startup" and not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("The application's lifespan has ended before its shutdown", exc_info=error)
 
     async def _run(self) -> None:
         scope = {

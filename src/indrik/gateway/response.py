@@ -10,7 +10,6 @@ import cython
 
 from indrik.engine.exchange import Exchange
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
-from indrik.protocol.refusals import RequestOverdue
 from indrik.protocol.response import InvalidResponse, ResponseHead, render
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
@@ -47,6 +46,11 @@ class Response:
         return length
 
     @property
+    def queued(self) -> float:
+        """Seconds that the whole request waited for the application."""
+        return self._exchange.waited()
+
+    @property
     def headers_sent(self) -> bool:
         """Whether the head has been sent, so that the status cannot be changed any more."""
         return self._head is not None
@@ -70,8 +74,10 @@ class Response:
         )
         if head.dropped is not None:
             self._notes.note_dropped(head.dropped)
+        if head.content_length < 0 and head.has_body and not head.is_chunked:
+            exchange.frame_by_close()
         self._head = head
-        exchange.has_begun = True
+        exchange.begins = True
         return head
 
     def _write(self, data: bytes, length: cython.longlong) -> ResponseHead:
@@ -124,12 +130,6 @@ class Response:
                 exchange.abort()
                 return
         exchange.finish(head.keep_alive)
-
-    def set_overdue(self) -> None:
-        """The client was answered by the server, because the application took too long."""
-        if self._head is None:
-            self.status = RequestOverdue.status
-            self.headers = []
 
     def fail(self) -> None:
         """The application raised: a 500 if nothing was sent yet, else a connection cut short."""

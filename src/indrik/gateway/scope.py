@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import cython
 
@@ -14,8 +14,8 @@ from indrik.net.listeners import Listener
 from indrik.protocol.fields import HOST
 from indrik.protocol.request import Request
 
-#: Of the ASGI HTTP and WebSocket specifications.
-_SPEC_VERSION = "2.5"
+#: Versions of ASGI, and of its HTTP and WebSocket specifications.
+_ASGI: dict[str, Any] = {"version": "3.0", "spec_version": "2.5"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ScopeBuilder:
         self._settings = settings
         self._environs = environs
         self._root_path = settings.root_path.rstrip("/")
-        self._raw_root_path = self._root_path.encode("utf-8")
+        self._raw_root_path = _raw(self._root_path)
         self._state = settings.state
         self._extensions: dict[str, dict[str, Any]] = {
             "http.response.early_hint": {},
@@ -50,7 +50,7 @@ class ScopeBuilder:
         address = listener.address
         template: dict[str, Any] = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": _SPEC_VERSION},
+            "asgi": _ASGI,
             "http_version": "1.1",
             "server": (address, None) if isinstance(address, str) else (address[0], address[1]),
             "client": None,
@@ -76,6 +76,7 @@ class ScopeBuilder:
         if template is None:
             template = self._template(exchange.channel.listener)
         scope: dict = template.copy()
+        scope["asgi"] = _ASGI.copy()
         path: str = request.path
         names: list = request.names
         values: list = request.values
@@ -140,4 +141,9 @@ class ScopeBuilder:
         if prefix and prefix != scope["root_path"]:
             scope["root_path"] = prefix
             scope["path"] = prefix + unquote(exchange.request.path)
-            scope["raw_path"] = prefix.encode("utf-8") + exchange.request.path.encode("ascii")
+            scope["raw_path"] = _raw(prefix) + exchange.request.path.encode("ascii")
+
+
+def _raw(path: str) -> bytes:
+    """`path`, which is not encoded, as a client would have sent it."""
+    return quote(path, safe="/:@!$&'()*+,;=~").encode("ascii")

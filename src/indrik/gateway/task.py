@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
+import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -26,6 +27,9 @@ if cython.compiled:
 _enter_task: Any = asyncio.tasks._enter_task
 _leave_task: Any = asyncio.tasks._leave_task
 _register_task: Any = asyncio.tasks._register_task
+
+#: Since Python 3.13 the last request to cancel that is taken back has no effect any more if it had none yet.
+_UNCANCEL_KEEPS_RUNNING = sys.version_info >= (3, 13)
 
 _numbers = itertools.count(1)
 
@@ -228,6 +232,25 @@ class RequestTask:
         frame = getattr(self._coro, "cr_frame", None)
         return [frame] if frame is not None else []
 
+    def waiting_frames(self) -> list[Any]:
+        """The frames of all coroutines that wait for one another, the outermost first: unlike `get_stack`,
+        which gives what `asyncio.Task.get_stack` does.
+        """
+        frames: list[Any] = []
+        waits: Any = self._coro
+        while waits is not None:
+            frame = None
+            behind = None
+            for prefix, link in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+                if hasattr(waits, link):
+                    frame = getattr(waits, f"{prefix}_frame", None)
+                    behind = getattr(waits, link)
+                    break
+            if frame is not None:
+                frames.append(frame)
+            waits = behind
+        return frames
+
     def print_stack(self, *, limit: int | None = None, file: Any = None) -> None:
         """Prints the stack as `asyncio.Task` does."""
         asyncio.base_tasks._task_print_stack(self, limit, file)  # type: ignore[attr-defined]
@@ -291,6 +314,8 @@ class RequestTask:
         """Takes one request to cancel back; how many are left."""
         if self._cancel_requests > 0:
             self._cancel_requests -= 1
+            if self._cancel_requests == 0 and _UNCANCEL_KEEPS_RUNNING:
+                self._must_cancel = False
         return self._cancel_requests
 
     def _make_cancelled_error(self) -> asyncio.CancelledError:
@@ -305,3 +330,8 @@ class RequestTask:
         return self.result()
 
     __iter__ = __await__
+
+
+if not cython.compiled:
+    # By the class `asyncio.isfuture` tells a future; a compiled attribute is one of the class.
+    RequestTask._asyncio_future_blocking = False

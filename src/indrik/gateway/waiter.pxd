@@ -6,6 +6,7 @@ cdef class Waiter:
     cdef list _others
     cdef bint _is_done
     cdef bint _is_cancelled
+    cdef object _cancel_message
     cdef public bint _asyncio_future_blocking
     cpdef wake(self)
     cdef _call_others(self)

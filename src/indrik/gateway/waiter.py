@@ -7,6 +7,8 @@ import contextvars
 from collections.abc import Callable, Generator
 from typing import Any
 
+import cython
+
 _current_task = asyncio.current_task
 
 
@@ -24,6 +26,7 @@ class Waiter:
     _others: list[tuple[Callable[..., Any], Any]] | None
     _is_done: bool
     _is_cancelled: bool
+    _cancel_message: Any
     _asyncio_future_blocking: bool
 
     def __init__(self, loop: Any) -> None:
@@ -33,6 +36,7 @@ class Waiter:
         self._others = None
         self._is_done = False
         self._is_cancelled = False
+        self._cancel_message = None
         self._asyncio_future_blocking = False
 
     def wake(self) -> None:
@@ -73,7 +77,9 @@ class Waiter:
     def result(self) -> None:
         """None; raises `CancelledError` or `InvalidStateError`."""
         if self._is_cancelled:
-            raise asyncio.CancelledError
+            # Who cancels a task knows it again by the message (anyio's scopes do).
+            message = self._cancel_message
+            raise asyncio.CancelledError() if message is None else asyncio.CancelledError(message)
         if not self._is_done:
             raise asyncio.InvalidStateError("nothing has happened yet")
 
@@ -86,6 +92,7 @@ class Waiter:
         if self._is_done:
             return False
         self._is_done = self._is_cancelled = True
+        self._cancel_message = msg
         if self._callback is not None:
             self._loop.call_soon(self._callback, self, context=self._callback_context)
             self._callback = None
@@ -126,6 +133,11 @@ class Waiter:
         return self.result()
 
     __iter__ = __await__
+
+
+if not cython.compiled:
+    # By the class `asyncio.isfuture` tells a future; a compiled attribute is one of the class.
+    Waiter._asyncio_future_blocking = False
 
 
 def wake_all(waiters: list) -> None:

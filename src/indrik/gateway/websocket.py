@@ -12,7 +12,7 @@ import cython
 
 from indrik.engine.exchange import Exchange
 from indrik.engine.inlet import Inlet
-from indrik.errors import ClientDisconnected
+from indrik.errors import ConnectionEnded
 from indrik.gateway.done import DONE
 from indrik.gateway.response import Response
 from indrik.gateway.task import RequestTask
@@ -273,7 +273,7 @@ class WebSocketCycle(RequestTask):
     # --- send ---
 
     def send(self, message: Any) -> Any:
-        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ClientDisconnected` when the
+        """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ConnectionEnded` when the
         connection has ended.
         """
         kind = message["type"]
@@ -309,7 +309,7 @@ class WebSocketCycle(RequestTask):
     def _refuse_sending(self, kind: str) -> None:
         if self._state in (_CONNECTING, _DENYING):
             raise InvalidResponse(f"ASGI: {kind} must come after websocket.accept")
-        raise ClientDisconnected("the WebSocket is closed")
+        raise ConnectionEnded("the WebSocket is closed")
 
     def _accept(self, message: Any) -> None:
         if self._state != _CONNECTING:
@@ -334,7 +334,7 @@ class WebSocketCycle(RequestTask):
         self._inlet = WebSocketInlet(self, Decoder(settings.max_size or ANY_SIZE, agreed))
         self._state = _OPEN
         self._response.status = "101 Switching Protocols"
-        exchange.has_begun = True
+        exchange.begins = True
         exchange.send(head)
         self._gateway.websocket_opened(self)
         exchange.upgrade(self._inlet)

@@ -1,5 +1,6 @@
 from indrik.engine.exchange cimport Exchange, Handler
 from indrik.gateway.client cimport Client, client_of
+from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.protocol.request cimport Request
@@ -25,5 +26,6 @@ cdef class WSGIGateway(Handler):
     cdef bint _has_deadline
     cdef readonly object file_roots
     cdef object _framework
+    cdef tuple _failures
     cdef object _context
     cdef _handle(self, Exchange exchange)

@@ -17,14 +17,15 @@ if cython.compiled:
     )
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.errors import RequestTimeout
+from indrik.errors import ClientDisconnected, RequestTimeout
 from indrik.gateway.client import client_of
+from indrik.gateway.client_socket import socket_of
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.x_sendfile import FileRoots
-from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
 
 
@@ -78,6 +79,9 @@ class StartResponse(Response):
         if self.headers is None:
             raise InvalidResponse("PEP 3333: start_response must be called before the first byte of the body")
         if self._exchange.is_finished:
+            if self._exchange.is_overdue:
+                # Not the application's fault that it goes on: it has not been interrupted yet.
+                raise _ClientGone
             raise InvalidResponse("PEP 3333: write() was called after the end of the response")
         return data if type(data) is bytes else bytes(data)
 
@@ -183,6 +187,7 @@ class WSGIGateway(Handler):
     sendfile(2). request_timeout: seconds that a request has, 0 for any time; the worker kind enforces it.
     file_roots: where files are that the application names in header fields, None for nowhere. framework: what
     the configuration of the application's framework asks of each environ, None for nothing.
+    failures: what, beside every `Exception`, is a failure of the application and not the end of the worker.
 
     Each request has a `contextvars.Context` of its own, a copy of the one in which the gateway was made: for
     the call, each step of the iteration, `close()` and the hooks. So nothing of it is visible in the next
@@ -201,6 +206,7 @@ class WSGIGateway(Handler):
         request_timeout: float = 0.0,
         file_roots: FileRoots | None = None,
         framework: Any = None,
+        failures: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._application = application
         self._environs = environs
@@ -214,6 +220,7 @@ class WSGIGateway(Handler):
         self.file_roots = file_roots
         self._framework = framework
         self._notes = ResponseNotes(log)
+        self._failures: tuple[type[BaseException], ...] = (Exception, *failures)
         self._context = contextvars.copy_context()
 
     def handle(self, exchange: Exchange) -> None:
@@ -228,6 +235,9 @@ class WSGIGateway(Handler):
         else:
             self._context.copy().run(self._handle, exchange)
 
+    def client_left(self, exchange: Exchange) -> None:
+        """Nothing: whoever answers notices it at his next step, or asks."""
+
     def _handle(self, exchange: Exchange) -> None:
         response: StartResponse = StartResponse.__new__(StartResponse)
         response.status = ""
@@ -240,6 +250,7 @@ class WSGIGateway(Handler):
         response._overran = False
         environ: dict | None = None
         client = client_of(exchange)
+        client_socket = socket_of(exchange)
         result: Any
         try:
             if self._before is not None:
@@ -249,12 +260,13 @@ class WSGIGateway(Handler):
                 self._framework.prepare(exchange.request, environ)
             environ["wsgi.early_hints"] = client
             environ["indrik.disconnected"] = client
+            environ["gunicorn.socket"] = client_socket
             if self._has_deadline:
                 environ["indrik.deadline"] = Deadline(exchange)
             result = self._application(environ, response)
             try:
                 if exchange.is_finished:
-                    # Ended meanwhile for taking too long.
+                    # Ended meanwhile for taking too long, or the connection is the application's now.
                     raise _ClientGone
                 response.send_result(result)
             finally:
@@ -263,21 +275,28 @@ class WSGIGateway(Handler):
         except RequestRefused as refusal:
             exchange.refuse(refusal)
             return
-        except _ClientGone:
+        except (_ClientGone, ClientDisconnected):
             self._log.debug("the client of %r left before the end of its response", exchange.request.line)
-        except Exception as error:
-            self._failed(exchange, response, error)
+            exchange.abort()
+        except self._failures as error:
+            if exchange.is_taken and isinstance(error, StopIteration):
+                self._log.debug("the application has taken over the connection of %r", exchange.request.line)
+            else:
+                self._failed(exchange, response, error)
         except RequestTimeout:
             # Whoever raised it in here has logged it.
             self._slot.count_error()
             exchange.fail_overdue()
-        if exchange.is_overdue:
-            response.set_overdue()
-        if exchange.channel.is_closed:
+        if exchange.is_taken:
+            client_socket.close_taken()
+        elif exchange.channel.is_closed:
             client.run_callbacks()
         if exchange.request.content_length:
             exchange.close_body()
-        if self._logs_access:
+        if exchange.was_refused:
+            # For the hook: whatever the application has set came too late.
+            response.status = RequestOverdue.status
+        elif self._logs_access and not exchange.is_taken:
             self._log.access(
                 response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
             )
@@ -300,7 +319,7 @@ class WSGIGateway(Handler):
             self._slot.count_error()
             self._log.exception("the application failed in close(), behind %r", exchange.request.line)
 
-    def _failed(self, exchange: Exchange, response: Response, error: Exception) -> None:
+    def _failed(self, exchange: Exchange, response: Response, error: BaseException) -> None:
         self._slot.count_error()
         if isinstance(error, InvalidResponse):
             self._log.error(

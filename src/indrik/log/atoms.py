@@ -55,12 +55,13 @@ class Atom:
 
 @dataclass(frozen=True)
 class Family:
-    """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key."""
+    """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key, None where there is no
+    such key."""
 
     suffix: str
     meaning: str
     example: str
-    reader: Callable[[str], Read]
+    reader: Callable[[str], Read | None]
 
 
 def user_of(environ: Environ) -> str:
@@ -158,6 +159,15 @@ def _decimal_seconds(log: Any, resp: Any, req: Any, environ: Environ, took: time
     return f"{took.days * 86400 + took.seconds}.{took.microseconds:06d}"
 
 
+def queued_of(resp: Any) -> float:
+    """Seconds that the whole request waited for the application; 0 where the response does not say."""
+    return float(getattr(resp, "queued", 0.0))
+
+
+def _queued(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return f"{queued_of(resp):.6f}"
+
+
 def _route(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
     return environ.get("indrik.route", "-")
 
@@ -198,6 +208,10 @@ def _environ_variable(name: str) -> Read:
     return read
 
 
+#: What no other server's atoms have: key of ``{key}x`` -> read function.
+EXTRAS: dict[str, Read] = {"queue": _queued, "route": _route}
+
+
 ATOMS: dict[str, Atom] = {
     atom.name: atom
     for atom in (
@@ -222,13 +236,6 @@ ATOMS: dict[str, Atom] = {
         Atom("D", "time taken in microseconds", "12034", _microseconds, number=True),
         Atom("L", "time taken in seconds, as a decimal", "0.012034", _decimal_seconds),
         Atom("p", "process id of the worker", "<4711>", _process),
-        Atom(
-            "route",
-            "rule that the path matches, from `environ[\"indrik.route\"]`, which is set for Flask "
-            "applications: `<unmatched>` where no rule does; `-` where nobody has set it",
-            "/notes/<int:id>",
-            _route,
-        ),
     )
 }
 
@@ -238,6 +245,14 @@ FAMILIES: dict[str, Family] = {
         Family("i", "request header; repeats joined with `, `", "%({x-forwarded-for}i)s", _request_header),
         Family("o", "response header; repeats joined with `, `", "%({content-type}o)s", _response_header),
         Family("e", "variable of the WSGI environ, in any case", "%({wsgi.url_scheme}e)s", _environ_variable),
+        Family(
+            "x",
+            "`queue`: how long the whole request waited for a thread or greenlet, in seconds as a decimal; "
+            "`route`: the rule that its path matches, from `environ[\"indrik.route\"]`, which is set for "
+            "Flask applications (`<unmatched>` where no rule does), `-` where nobody has set it",
+            "%({queue}x)s",
+            EXTRAS.get,
+        ),
     )
 }
 
@@ -252,7 +267,8 @@ def find_atom(key: str) -> Atom | None:
         return ATOMS[key]
     if len(key) > 3 and key[0] == "{" and key[-2] == "}" and key[-1] in FAMILIES:
         family = FAMILIES[key[-1]]
-        return Atom(key, family.meaning, family.example, family.reader(key[1:-2]))
+        read = family.reader(key[1:-2])
+        return None if read is None else Atom(key, family.meaning, family.example, read)
     return None
 
 
@@ -265,6 +281,7 @@ def all_atoms(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) 
             name = f"{{{key.lower()}}}{suffix}"
             values[name] = f"{values[name]}, {value}" if name in values else value
     values.update((f"{{{key.lower()}}}e", value) for key, value in environ.items())
+    values.update((f"{{{key}}}x", read(log, resp, req, environ, took)) for key, read in EXTRAS.items())
     return values
 
 

@@ -40,7 +40,8 @@ Header names and names of variables are found in upper, lower or mixed case:
 |---|---|---|
 {families}
 
-Times run from the moment the whole request, its body included, had arrived.
+Times run from the moment the application was called with the whole request; what it had waited until then is
+`%({{queue}}x)s`. Of a request that was refused they run from when it was whole, and are 0 if it never was.
 
 ### Escaping
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
-from indrik.log.atoms import ATOMS, Environ, Read, microseconds, status_of
+from indrik.log.atoms import ATOMS, Environ, Read, microseconds, queued_of, status_of
 
 #: The word that `access_log_format` holds to ask for this form.
 JSON_FORMAT = "json"
@@ -58,6 +58,10 @@ def _duration(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) 
     return str(microseconds(took))
 
 
+def _queued(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
+    return str(round(queued_of(resp) * 1_000_000))
+
+
 def _process(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
     return str(os.getpid())
 
@@ -73,6 +77,12 @@ KEYS = (
     Key("status", "status code, a number", _status, text=False),
     Key("bytes", "bytes of body sent, a number", _bytes, text=False),
     Key("duration_us", "time taken in microseconds, a number", _duration, text=False),
+    Key(
+        "queue_us",
+        "how long the whole request waited for a thread or greenlet, in microseconds, a number",
+        _queued,
+        text=False,
+    ),
     Key("referer", "Referer", ATOMS["f"].read),
     Key("user_agent", "User-Agent", ATOMS["a"].read),
     Key("pid", "process id of the worker, a number", _process, text=False),

@@ -1,6 +1,6 @@
 from indrik.protocol.fields cimport known_field
 from indrik.protocol.framing cimport keeps_alive
-from indrik.protocol.octets cimport cut, find, first_forbidden, has_at, is_field_text, is_target
+from indrik.protocol.octets cimport cut, find, has_at, is_field_text, is_target
 from indrik.protocol.request cimport Request
 
 cdef int _TAB
@@ -22,7 +22,7 @@ cdef int UNDERSCORE
 cdef int UPGRADE
 
 cdef class HeadParser:
-    cdef Py_ssize_t _line_limit
+    cdef readonly Py_ssize_t line_limit
     cdef Py_ssize_t _fields_limit
     cdef Py_ssize_t _field_size_limit
     cdef readonly Py_ssize_t head_limit
@@ -36,7 +36,6 @@ cdef class HeadParser:
     cdef bint _any_version
     cdef bint _casefold
     cdef str _last_host
-    cpdef check_incomplete(self, bytes data)
     cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
     cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _request_line(self, Request request, bytes data, str text, Py_ssize_t end)

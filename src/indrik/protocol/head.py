@@ -28,7 +28,7 @@ from indrik.protocol.fields import (
 )
 from indrik.protocol.framing import body_length, keeps_alive, wants_continue
 from indrik.protocol.limits import Limits
-from indrik.protocol.octets import cut, find, first_forbidden, has_at, is_field_text, is_target, is_token
+from indrik.protocol.octets import cut, find, has_at, is_field_text, is_target, is_token
 from indrik.protocol.refusals import (
     ContentTooLarge,
     FieldsTooLarge,
@@ -82,7 +82,7 @@ class HeadParser:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._line_limit = limits.line
+        self.line_limit = limits.line
         self._fields_limit = limits.fields
         self._field_size_limit = limits.field_size
         self._body_limit = limits.body
@@ -96,22 +96,6 @@ class HeadParser:
         self._common_methods = _COMMON_METHODS
         self._last_host = ""
         self.head_limit = limits.head
-
-    def check_incomplete(self, data: bytes) -> None:
-        """Refuses what cannot become a valid head any more, while its end has not arrived yet.
-
-        Raises `TargetTooLong`, `FieldsTooLarge` or `InvalidRequestLine`.
-        """
-        # The last octet may be a CR whose LF is still under way.
-        end = len(data) - 1 if data.endswith(b"\r") else len(data)
-        line = data.find(b"\r\n")
-        if (line if line >= 0 else end) > self._line_limit:
-            raise TargetTooLong("the request line is too long")
-        if len(data) > self.head_limit:
-            raise FieldsTooLarge("the request head is too large")
-        forbidden = first_forbidden(data + b"\r\n", 0, end)
-        if forbidden >= 0:
-            raise InvalidRequestLine(f"octet {data[forbidden : forbidden + 1]!r} in the request head")
 
     def parse(self, data: bytes, end: cython.Py_ssize_t, is_trusted: cython.bint) -> Request:
         """The request whose head is `data[:end]`, with the empty line that ends it (`octets.head_end`).
@@ -261,7 +245,7 @@ class HeadParser:
         method: str
         uri: str
         path: str
-        if end > self._line_limit:
+        if end > self.line_limit:
             raise TargetTooLong("the request line is too long")
         space = find(data, _SPACE, 0, end)
         last = end - 9
@@ -332,12 +316,14 @@ class HeadParser:
         request.values.append(absolute[2])
 
     def _version(self, version: str) -> int:
+        """The minor version that a request of another version than 1.0 and 1.1 is answered as."""
         found = _VERSION.fullmatch(version)
         if found is None:
             raise InvalidRequestLine(f"HTTP version {version[:40]!r}")
-        if not self._any_version:
+        # RFC 9110 section 6.2: a higher minor version is taken for the highest one that is conformed to.
+        if found[1] != "1" and not self._any_version:
             raise UnsupportedVersion(f"HTTP version {version!r}")
-        return 0 if version == "HTTP/0.9" else 1
+        return 0 if found[1] == "0" else 1
 
     def _method(self, method: str) -> str:
         if not is_token(method):

@@ -35,7 +35,7 @@ def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_
 
     That is a control other than HTAB, a CR without LF behind it, or an LF without CR before it (RFC 9112
     section 2.2 lets a server take a bare LF for a line end; doing so is how requests get smuggled, so it is
-    refused). `start` must be the first octet of a line and `end` stand behind a CRLF.
+    refused). Neither `start` nor `end` may stand between a CR and its LF.
     """
     if cython.compiled:
         # 0 <= start <= end <= len(data) is checked here, so no index below leaves `data`.

@@ -22,8 +22,6 @@ class RequestRefused(IndrikError):
     status: ClassVar[str] = "400 Bad Request"
     reason: ClassVar[str] = "The request is malformed."
     kind: ClassVar[str] = "bad-request"
-    #: Whether the application had the request already, so that its gateway writes the line of the access log.
-    is_late: ClassVar[bool] = False
     #: Header fields that the answer must have, each with CRLF before it; they go before `fields_tail`.
     fields: ClassVar[str] = ""
 
@@ -160,7 +158,6 @@ class RequestOverdue(RequestRefused):
     status = "504 Gateway Timeout"
     reason = "The application did not answer in time."
     kind = "request-timeout"
-    is_late = True
 
 
 class ContentTooLarge(RequestRefused):
@@ -199,5 +196,5 @@ class UnknownCoding(RequestRefused):
 
 class UnsupportedVersion(RequestRefused):
     status = "505 HTTP Version Not Supported"
-    reason = "Only HTTP/1.0 and HTTP/1.1 are supported."
+    reason = "Only major version 1 of HTTP is supported."
     kind = "version"

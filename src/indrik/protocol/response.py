@@ -274,9 +274,12 @@ def fields_tail(date: str, server: str) -> str:
 
 
 def _own_tail(tail: str, has_date: bool, has_server: bool) -> str:
-    """`tail` without the fields that the application has set itself."""
+    """`tail` without the fields that the application has set itself. Others of the server's stand before
+    Date and Server.
+    """
     lines = tail.split("\r\n")
-    kept = [line for line, is_set in zip(lines[1:3], (has_date, has_server), strict=True) if not is_set]
+    kept = lines[1:-4]
+    kept += [line for line, is_set in zip(lines[-4:-2], (has_date, has_server), strict=True) if not is_set]
     return "".join(f"\r\n{line}" for line in kept) + "\r\n\r\n"
 
 

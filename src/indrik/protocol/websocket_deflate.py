@@ -37,7 +37,8 @@ class Inflater:
         """What `data`, the next piece of a message, decompresses to; `is_last` ends the message.
 
         Never more than `most` octets and one: with more, the caller refuses the message. Raises
-        `InvalidPayload`.
+        `InvalidPayload`, which may come first where the data is damaged right behind `most` octets: zlib
+        looks one symbol further than it has room for.
         """
         made: bytes
         if is_last:

@@ -4,7 +4,7 @@ What is agreed upon bounds the memory of a connection. zlib keeps, in octets:
 
 - to compress with a window of `bits` and `memory` as its memLevel: `(1 << bits + 2) + (1 << memory + 9)` and
   about 6 KiB. With 12 and 5, the defaults here: 38 KiB; with zlib's own 15 and 8: 262 KiB.
-- to decompress with a window of `bits`: `1 << bits` and about 7 KiB. With 12: 11 KiB; with 15: 39 KiB.
+- to decompress with a window of `bits`: `1 << bits` and about 8 KiB. With 12: 12 KiB; with 15: 40 KiB.
 
 Neither exists before the first compressed message of its direction, and nothing is kept between messages
 in a direction without context takeover.

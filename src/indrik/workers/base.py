@@ -30,7 +30,8 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from indrik.net.listeners import Listener
-from indrik.scoreboard import Order, Recycle, Slot, State
+from indrik.net.mailbox import Mailbox
+from indrik.scoreboard import Neighbour, Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.privileges import drop_privileges
@@ -70,6 +71,10 @@ class Worker:
             self.max_requests = cfg.max_requests + random.randint(0, cfg.max_requests_jitter)
         #: Set by the arbiter before the fork; None for a worker without an arbiter.
         self.slot: Slot | None = None
+        #: The first slots as this worker may see them, and their mailboxes, its own included; none without an
+        #: arbiter.
+        self.neighbours: Sequence[Neighbour] = ()
+        self.mailboxes: Sequence[Mailbox] = ()
         #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
         self.arbiter_fd = -1
         #: Where a dying worker's stacks go; the arbiter reads them. -1 without an arbiter.
@@ -85,6 +90,14 @@ class Worker:
         """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
         if cfg.reload:
             find_engine(cfg.reload_engine)
+
+    @classmethod
+    def prepare_process(cls, cfg: Any, log: Any, owner: Any) -> None:
+        """Make a process ready for this kind, before anything of the application is imported.
+
+        Called in each worker, and before that in the process that preloads for it (`preload_app`). `owner` is
+        the worker, or there the arbiter.
+        """
 
     def notify(self) -> None:
         """Say that this worker is alive."""
@@ -147,6 +160,7 @@ class Worker:
             os.environ[name] = value
         drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
         random.seed()
+        self.prepare_process(self.cfg, self.log, self)
         self._open_wakeup()
         self._set_close_on_exec()
         self.init_signals()
@@ -179,6 +193,10 @@ class Worker:
             self.wsgi = _answer_500
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
         self.reloader.find_change()
+        self.start_reloader()
+
+    def start_reloader(self) -> None:
+        """Have `reloader` run in a thread of its own."""
         self.reloader.start()
 
     def _note_change(self, name: str) -> None:

@@ -9,8 +9,6 @@ import traceback
 from typing import Any, ClassVar
 
 from indrik.engine.hosted import HostedEngine
-from indrik.engine.loop import Engine
-from indrik.engine.settings import EngineSettings
 from indrik.gateway.asgi import ASGIGateway, HTTPCycle
 from indrik.gateway.lifespan import Lifespan
 from indrik.gateway.scope import ScopeBuilder, ScopeSettings
@@ -21,7 +19,6 @@ from indrik.scoreboard import Scoreboard
 from indrik.workers.loops import check_loop, new_loop
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
-from indrik.workers.trust import Trust
 
 #: Seconds over which the WebSockets of a worker that leaves are closed, at most.
 _WEBSOCKET_SPREAD = 5.0
@@ -31,6 +28,7 @@ class ASGIWorker(ServingWorker):
     """One event loop, one task for each request in progress."""
 
     reports_ready_itself: ClassVar[bool] = True
+    enforces_request_timeout: ClassVar[bool] = True
     interface: ClassVar[str] = "asgi"
 
     @classmethod
@@ -78,14 +76,7 @@ class ASGIWorker(ServingWorker):
                 deflate=DeflateSettings() if cfg.ws_per_message_deflate == "yes" else None,
             ),
         )
-        self.engine = Engine(
-            EngineSettings.from_config(cfg),
-            self.asgi_gateway,
-            self.slot,
-            Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
-            self._refusals,
-            Trust(cfg.proxy_allow_ips, cfg.proxy_allow_networks()),
-        )
+        self.engine = self.make_engine(self.asgi_gateway, self.slot)
         self._hosted = HostedEngine(self.engine, loop, self.longest_wait, self._news.set)
         self._hosted.serve_until(self.max_requests)
         loop.add_reader(self.wakeup_fd, self._on_signal)
@@ -98,6 +89,8 @@ class ASGIWorker(ServingWorker):
                 await self._wait_for_news(self.longest_wait)
                 self.look_after()
             give_up_at = await self._drain()
+            # What runs on behind a complete response has the same time as the responses.
+            await self._wait_for_requests(give_up_at - self._shutdown_time - time.monotonic())
             await self._cancel_requests()
             await lifespan.shutdown(max(0.5, give_up_at - time.monotonic()))
         finally:
@@ -120,18 +113,28 @@ class ASGIWorker(ServingWorker):
         left = give_up_at - time.monotonic()
         self.asgi_gateway.close_websockets(min(_WEBSOCKET_SPREAD, left / 4))
         self._hosted.wake()
-        while engine.open_connections and (left := give_up_at - time.monotonic()) > 0:
+        drain_until = give_up_at - self._shutdown_time
+        while engine.open_connections and (left := drain_until - time.monotonic()) > 0:
             await self._wait_for_news(min(left, self.longest_wait))
         self.note_cut()
         return give_up_at
 
+    @property
+    def _shutdown_time(self) -> float:
+        """Seconds of the time for leaving that the application has to itself, for its shutdown."""
+        return min(1.0, self.drain_timeout / 10)
+
+    async def _wait_for_requests(self, seconds: float) -> None:
+        """Until the tasks of all requests have ended, at most `seconds`."""
+        cycles = list(self.asgi_gateway.cycles)
+        if cycles and seconds > 0:
+            await asyncio.wait([asyncio.ensure_future(_ended(cycle)) for cycle in cycles], timeout=seconds)
+
     async def _cancel_requests(self) -> None:
         """Ends the requests that are still in progress: the last thing they may do is to clean up."""
-        cycles = list(self.asgi_gateway.cycles)
-        for cycle in cycles:
+        for cycle in list(self.asgi_gateway.cycles):
             cycle.cancel("the server is shutting down")
-        if cycles:
-            await asyncio.wait([asyncio.ensure_future(_ended(cycle)) for cycle in cycles], timeout=0.5)
+        await self._wait_for_requests(0.5)
 
     def _close_loop(self) -> None:
         loop = self._loop
@@ -154,8 +157,8 @@ class ASGIWorker(ServingWorker):
 
     def _note_overdue(self, cycle: HTTPCycle) -> None:
         """The stack of a request that takes longer than `request_timeout`."""
-        frames = cycle.get_stack()
-        stack = "".join(traceback.format_stack(frames[0], limit=20)) if frames else "it has no stack any more"
+        frames = [(frame, frame.f_lineno) for frame in cycle.waiting_frames()]
+        stack = "".join(traceback.StackSummary.extract(iter(frames)).format()) or "it has no stack any more"
         self.log.error(
             "REQUEST TIMEOUT: %r took longer than request_timeout (%g s); its stack:\n%s",
             cycle.request_line,

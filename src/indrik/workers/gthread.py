@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import sys
 import time
-import traceback
 from typing import ClassVar
 
 from indrik.engine.crew import Crew, Member
-from indrik.scoreboard import Recycle
 from indrik.workers.serving import ServingWorker
 
 
@@ -21,6 +18,7 @@ class ThreadWorker(ServingWorker):
     """
 
     is_multithreaded: ClassVar[bool] = True
+    enforces_request_timeout: ClassVar[bool] = True
 
     def serve(self) -> None:
         self._crew = Crew(
@@ -86,22 +84,8 @@ class ThreadWorker(ServingWorker):
     # --- requests that take too long ---
 
     def _note_overdue(self, member: Member) -> None:
-        """The stack of a thread that is inside the application for longer than `request_timeout`."""
         assert member.exchange is not None
-        frame = sys._current_frames().get(member.ident)
-        stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
-        self.log.error(
-            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
-            member.exchange.request.line,
-            self.cfg.request_timeout,
-            f"indrik-{member.number}",
-            stack.rstrip(),
-        )
+        self.log_overdue(member.exchange, member.ident, f"indrik-{member.number}")
 
     def _note_stuck(self, member: Member) -> None:
-        """The exception has not reached the thread: it waits in C, where Python cannot interrupt it."""
-        self.log.error(
-            "thread indrik-%d cannot be interrupted; the worker is replaced (pid: %s)", member.number,
-            self.pid
-        )
-        self.request_replacement(Recycle.STUCK_REQUEST)
+        self.replace_stuck(f"indrik-{member.number}")

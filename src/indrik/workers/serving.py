@@ -7,14 +7,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from indrik import __version__
-from indrik.engine.exchange import Handler
+from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
+from indrik.engine.siblings import Siblings
 from indrik.engine.waiting import Waiting
+from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
@@ -36,23 +39,31 @@ class ServingWorker(Worker):
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
 
+    #: What, beside every `Exception`, is a failure of the application and not the end of the worker.
+    failures: tuple[type[BaseException], ...] = ()
+
+    #: Whether the kind ends requests that take longer than `request_timeout`; one that does not refuses the
+    #: setting.
+    enforces_request_timeout: ClassVar[bool] = False
+
     engine: Engine
-    framework: FlaskFramework | None
+    framework: FlaskFramework | None = None
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.request_timeout and not cls.enforces_request_timeout:
+            raise ConfigError(
+                f"request_timeout is {cfg.request_timeout:g}, but the worker kind {cls.__name__} cannot end "
+                "a request that takes too long: set it to 0, or use another kind"
+            )
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
         self.framework = self.find_framework()
         self.gateway = self.make_gateway(self.slot)
-        self.engine = Engine(
-            self.make_settings(),
-            self.make_handler(self.gateway),
-            self.slot,
-            Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
-            self.refusal_sink(self._refusals),
-            Trust(self.cfg.proxy_allow_ips, self.cfg.proxy_allow_networks()),
-            self.make_waiting(),
-        )
+        self.engine = self.make_engine(self.make_handler(self.gateway), self.slot)
         try:
             self.serve()
         finally:
@@ -76,6 +87,20 @@ class ServingWorker(Worker):
             settings = replace(settings, limits=limits)
         return settings
 
+    def make_engine(self, handler: Handler, slot: Slot) -> Engine:
+        """The engine that gives its requests to `handler`."""
+        cfg = self.cfg
+        return Engine(
+            self.make_settings(),
+            handler,
+            slot,
+            Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
+            self.refusal_sink(self._refusals),
+            Trust(cfg.proxy_allow_ips, cfg.proxy_allow_networks()),
+            self.make_waiting(),
+            self.make_siblings(slot),
+        )
+
     # --- what a kind may make otherwise ---
 
     def make_handler(self, gateway: WSGIGateway) -> Handler:
@@ -85,6 +110,12 @@ class ServingWorker(Worker):
     def make_waiting(self) -> Waiting:
         """How a request waits for its client."""
         return Waiting()
+
+    def make_siblings(self, slot: Slot) -> Siblings | None:
+        """With whom the load is shared; None for a worker without a mailbox."""
+        if slot.number >= len(self.mailboxes):
+            return None
+        return Siblings(slot, self.neighbours, self.mailboxes, self.cfg.worker_connections)
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
         """Where the engine says that it sent a client away."""
@@ -146,6 +177,31 @@ class ServingWorker(Worker):
         except BlockingIOError:
             pass
 
+    # --- requests that take too long ---
+
+    def log_overdue(self, exchange: Exchange, ident: int, thread: str) -> None:
+        """Write the request that has taken longer than `request_timeout`, and the stack of the thread that it
+        runs in: `ident` is the thread's identifier, `thread` its name. Any thread.
+        """
+        frame = sys._current_frames().get(ident)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
+        self.log.error(
+            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
+            exchange.request.line,
+            self.cfg.request_timeout,
+            thread,
+            stack.rstrip(),
+        )
+
+    def replace_stuck(self, thread: str) -> None:
+        """Have the worker replaced: `RequestTimeout` has not ended what `thread` does. It waits in C, where
+        Python cannot interrupt it, or the application has caught what was raised. Any thread.
+        """
+        self.log.error(
+            "thread %s cannot be interrupted; the worker is replaced (pid: %s)", thread, self.pid
+        )
+        self.request_replacement(Recycle.STUCK_REQUEST)
+
     # --- the gateway ---
 
     def make_environs(self) -> EnvironBuilder:
@@ -181,6 +237,7 @@ class ServingWorker(Worker):
             request_timeout=cfg.request_timeout,
             file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
             framework=self.framework,
+            failures=self.failures,
         )
 
     def _before_hook(self) -> Any:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import TYPE_CHECKING, ClassVar
 
+from indrik.engine.exchange import Exchange, Handler
+from indrik.gateway.wsgi import WSGIGateway
 from indrik.workers.serving import ServingWorker
+
+if TYPE_CHECKING:
+    from indrik.workers.deadlines import TimedHandler
 
 
 class SyncWorker(ServingWorker):
@@ -14,8 +21,23 @@ class SyncWorker(ServingWorker):
     and what the client does not read is buffered.
     """
 
+    enforces_request_timeout: ClassVar[bool] = True
+
+    _timed: TimedHandler | None = None
+
+    def make_handler(self, gateway: WSGIGateway) -> Handler:
+        if not self.cfg.request_timeout:
+            return gateway
+        # Imported late: most servers do without.
+        from indrik.workers.deadlines import TimedHandler
+
+        self._timed = TimedHandler(gateway, self.cfg.request_timeout, self._on_overdue, self._on_stuck)
+        return self._timed
+
     def serve(self) -> None:
         engine = self.engine
+        if self._timed is not None:
+            self._timed.start(engine.context.ownership)
         engine.watch(self.wakeup_fd, self._on_signal)
         engine.listen(self.sockets)
         try:
@@ -24,6 +46,8 @@ class SyncWorker(ServingWorker):
                 self.look_after()
             self._drain()
         finally:
+            if self._timed is not None:
+                self._timed.stop()
             engine.close()
 
     def _drain(self) -> None:
@@ -41,3 +65,9 @@ class SyncWorker(ServingWorker):
         """A signal arrived."""
         self.engine.interrupt()
         self.read_wakeup()
+
+    def _on_overdue(self, exchange: Exchange) -> None:
+        self.log_overdue(exchange, threading.main_thread().ident or 0, "MainThread")
+
+    def _on_stuck(self, exchange: Exchange) -> None:
+        self.replace_stuck("MainThread")

@@ -182,7 +182,25 @@ def test_gunicorns_names_are_understood(cfg: Config) -> None:
     assert cfg.worker_class is ours
     assert cfg.logger_class is Logger
     with pytest.raises(ConfigError, match="not supported yet"):
-        cfg.set("worker_class", "gunicorn.workers.ggevent.GeventWorker")
+        cfg.set("worker_class", "gunicorn.workers.gtornado.TornadoWorker")
+    cfg.set("worker_class", "gunicorn.workers.ggevent.GeventWorker")
+    assert cfg.worker_class.__name__ == "GeventWorker"
+    cfg.set("worker_class", "gunicorn.workers.ggevent.GeventPyWSGIWorker")
+    assert cfg.worker_class_str == "gevent_pywsgi"
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"), [(True, True), ("no", False), ("yes", True), ({"ssl": False}, {"ssl": False})]
+)
+def test_gevent_patch(cfg: Config, value: object, parsed: object) -> None:
+    cfg.set("gevent_patch", value)
+    assert cfg.gevent_patch == parsed
+
+
+@pytest.mark.parametrize("value", ["perhaps", 1, {"sockets": True}, {"ssl": "no"}])
+def test_gevent_patch_of_another_kind(cfg: Config, value: object) -> None:
+    with pytest.raises(ConfigError, match="gevent_patch"):
+        cfg.set("gevent_patch", value)
 
 
 def test_worker_class_of_ones_own(cfg: Config) -> None:

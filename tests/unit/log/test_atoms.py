@@ -47,18 +47,27 @@ EXPECTED = {
     "L": "0.012034",
     "p": f"<{os.getpid()}>",
 }
-#: Atoms that only indrik has.
-OWN = {"route": "-"}
 
 
 def test_there_is_every_atom_that_gunicorn_has() -> None:
-    assert set(ATOMS) == set(EXPECTED) | set(OWN)
-    assert set(FAMILIES) == {"i", "o", "e"}
+    assert set(ATOMS) == set(EXPECTED)
+    assert set(FAMILIES) == {"i", "o", "e", "x"}
+
+
+def test_how_long_a_request_waited() -> None:
+    class Waited(Response):
+        queued = 1.25
+
+    assert read("{queue}x", Waited()) == "1.250000"
+    # A response of somebody else's, that does not say.
+    assert read("{queue}x") == "0.000000"
+    assert find_atom("{queues}x") is None
+    assert all_atoms(Clock(), Waited(), Request(), environ(), TOOK)["{queue}x"] == "1.250000"
 
 
 def test_route() -> None:
-    assert read("route") == OWN["route"]
-    assert read("route", env={**environ(), "indrik.route": "/notes/<int:id>"}) == "/notes/<int:id>"
+    assert read("{route}x") == "-"
+    assert read("{route}x", env={**environ(), "indrik.route": "/notes/<int:id>"}) == "/notes/<int:id>"
 
 
 @pytest.mark.parametrize(("key", "expected"), EXPECTED.items(), ids=EXPECTED)

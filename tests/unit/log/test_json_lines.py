@@ -39,6 +39,7 @@ def test_values() -> None:
         "status": 200,
         "bytes": 13,
         "duration_us": 12034,
+        "queue_us": 0,
         "referer": "https://example.org/",
         "user_agent": "curl/8.5.0",
         "pid": os.getpid(),

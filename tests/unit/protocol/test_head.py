@@ -13,6 +13,7 @@ from indrik.protocol.framing import CHUNKED, body_length, keeps_alive, wants_con
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
 from indrik.protocol.octets import head_end
+from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.refusals import InvalidFraming, RequestRefused, UnknownCoding
 
 TOKEN = st.text("abcXYZ019-.!#$%&'*+^`|~", min_size=1, max_size=12)
@@ -46,7 +47,7 @@ def test_no_beginning_of_a_good_head_is_refused(
     whole = head(target, fields)
     cut = data.draw(st.integers(0, len(whole) - 1))
     assert head_end(whole[:cut], 0) == -1
-    HeadParser(Limits()).check_incomplete(whole[:cut])
+    assert PartialHead(HeadParser(Limits())).feed(whole[:cut]) is None
 
 
 @given(st.binary(max_size=80), st.binary(max_size=40))
@@ -56,7 +57,7 @@ def test_what_is_refused_stays_refused(garbage: bytes, more: bytes) -> None:
     if head_end(data, 0) >= 0:
         return
     try:
-        parser.check_incomplete(data)
+        PartialHead(parser).feed(data)
     except RequestRefused:
         data += more + b"\r\n\r\n"
         with pytest.raises(RequestRefused):

@@ -17,6 +17,7 @@ from indrik.protocol.response import (
     render_refusal,
 )
 
+COOKIE = "\r\nSet-Cookie: io=3"
 TAIL = fields_tail("Mon, 01 Jan 2024 00:00:00 GMT", "indrik")
 WILD = st.text(st.sampled_from("ab:; \r\n\t\0\x7f\xe4\u0100\u560d\u560a"), max_size=12)
 NAMES = st.sampled_from(
@@ -91,3 +92,11 @@ def test_a_thousand_statuses_and_names_later_all_is_as_before() -> None:
         head = render(f"200 {number}", [(f"X-{number}", str(number))], False, 1, True, 0, TAIL)
         assert f"HTTP/1.1 200 {number}\r\nX-{number}: {number}\r\n".encode() in head.data
         check(head)
+
+
+def test_what_the_server_adds_stays_whatever_the_application_sets() -> None:
+    for own in ([], [("Date", "today")], [("Server", "mine")], [("Date", "today"), ("Server", "mine")]):
+        head = render("200 OK", list(own), False, 1, True, 0, COOKIE + TAIL)
+        check(head)
+        assert head.data.count(b"Set-Cookie: io=3\r\n") == 1
+        assert all(f"{name}: {value}\r\n".encode() in head.data for name, value in own)

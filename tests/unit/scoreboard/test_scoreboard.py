@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indrik.refusals import KINDS
 from indrik.scoreboard import (
     LATENCY_BUCKETS,
+    MOST_KINDS,
     NO_TOTALS,
     SLOT_BYTES,
     TEXT_BYTES,
     Event,
+    Neighbour,
     Order,
     Recycle,
     Scoreboard,
@@ -88,10 +91,11 @@ def test_totals_outlive_the_worker(board: Scoreboard) -> None:
         slot.end(0.5, 0.0)
         slot.count_accepted()
         slot.waited(0.001)
-    second.count_refused()
+    second.count_refused(3)
     second.count_error()
     before = board.total()
     assert (before.requests, before.accepted, before.refused, before.errors) == (2, 2, 1, 1)
+    assert before.refused_as(KINDS[3].name) == sum(before.refused_by_kind) == 1
     board.release(first)
     assert board.total() == before
     again = board.take(1, 3, 0.0)
@@ -116,6 +120,22 @@ def test_events(board: Scoreboard) -> None:
     assert [board.count(event) for event in Event] == [2, 0, 0, 0, 0, 0, 1]
     # The record lies behind the slots, not in one of them.
     assert all(slot.pid == 0 for slot in board.slots)
+
+
+def test_kinds_of_refusals_fit_and_stay_inside(board: Scoreboard) -> None:
+    assert len(KINDS) <= MOST_KINDS
+    slot, neighbour = board.take(1, 1, 0.0), board.take(1, 2, 0.0)
+    for kind in range(MOST_KINDS):
+        slot.count_refused(kind)
+    for kind in (-1, MOST_KINDS, 10**6):
+        with pytest.raises(IndexError):
+            slot.count_refused(kind)
+    assert slot.totals().refused == MOST_KINDS
+    assert slot.totals().refused_by_kind == (1,) * len(KINDS)
+    assert neighbour.totals() == NO_TOTALS
+    board.release(slot)
+    assert board.total().refused_as("version") == 1
+    assert board.take(1, 3, 0.0).totals() == NO_TOTALS
 
 
 def test_slot_must_lie_inside() -> None:
@@ -144,3 +164,24 @@ assert (slot.request_text, slot.request_at) == ("GET /child", 5.0)
 assert board.slots[1].pid == 0
 """
     subprocess.run([sys.executable, "-c", script], check=True, env=os.environ)
+
+
+def test_a_neighbour_can_only_look() -> None:
+    board = Scoreboard(3)
+    slot = board.take(4, 1, 100.0)
+    other = board.neighbours(9)[slot.number]
+    assert len(board.neighbours(9)) == 3
+    assert not other.is_serving(4)
+    slot.state = State.IDLE
+    slot.note_open(12)
+    slot.count_taken()
+    assert other.is_serving(4)
+    assert not other.is_serving(5)
+    assert (other.room(4, 100.0), other.taken(), other.heartbeat(), other.age()) == (12, 1, 100.0, 1)
+    assert [name for name in dir(other) if name.startswith(("note_", "count_", "begin", "clear"))] == []
+
+
+def test_a_neighbour_outside_of_the_board_is_refused() -> None:
+    board = Scoreboard(1)
+    with pytest.raises(IndexError, match="slot 5"):
+        Neighbour(board._map, 5)

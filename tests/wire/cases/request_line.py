@@ -103,8 +103,19 @@ CASES: tuple[Case, ...] = (
     good("version 1.1", get(), {"SERVER_PROTOCOL": "HTTP/1.1"}),
     good("version 1.0", get(version="1.0"), {"SERVER_PROTOCOL": "HTTP/1.0"}, closes=True),
     *(
+        # RFC 9110 section 6.2: as the highest minor version of that major version that is conformed to.
+        good(
+            f"version {minor} is read as 1.1",
+            get(version=minor) + get(version=minor),
+            {"SERVER_PROTOCOL": "HTTP/1.1"},
+            {"SERVER_PROTOCOL": "HTTP/1.1"},
+        )
+        for minor in ("1.2", "1.9")
+    ),
+    bad("version 1.2 needs a Host", get(version="1.2", host=None), "host"),
+    *(
         bad(f"version {version}", _line(f"GET / {version}"), "version", 505)
-        for version in ("HTTP/2.0", "HTTP/3.0", "HTTP/0.9", "HTTP/1.2", "HTTP/1.9", "HTTP/9.9", "HTTP/0.0")
+        for version in ("HTTP/2.0", "HTTP/3.0", "HTTP/0.9", "HTTP/9.9", "HTTP/0.0")
     ),
     *(
         bad(f"version {version!r}", _line(f"GET / {version}"), _LINE)
@@ -133,14 +144,14 @@ CASES: tuple[Case, ...] = (
         )
     ),
     good(
-        "odd version if permitted",
-        _line("GET / HTTP/1.2"),
+        "another major version if permitted",
+        _line("GET / HTTP/2.0"),
         {"SERVER_PROTOCOL": "HTTP/1.1"},
         settings={"permit_unconventional_version": True},
     ),
     bad(
         "no version at all if odd ones are permitted",
-        _line("GET / HTTQ/1.2"),
+        _line("GET / HTTQ/2.0"),
         _LINE,
         settings={"permit_unconventional_version": True},
     ),

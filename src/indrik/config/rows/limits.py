@@ -205,7 +205,9 @@ ROWS = (
         flags=("--permit-unconventional-http-version",),
         kind=Flag(),
         default=False,
-        help="Accept versions of HTTP/1 other than 1.0 and 1.1.",
+        help="Accept a request line with another major version of HTTP than 1 and answer it as HTTP/1.1, or "
+        "as HTTP/1.0 if it is below 1, instead of with 505. HTTP/1.2 and its like are HTTP/1.1 to a server "
+        "of HTTP/1.1 (RFC 9110, 6.2) and need no leave.",
     ),
     Setting(
         name="casefold_http_method",

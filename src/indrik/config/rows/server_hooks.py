@@ -25,11 +25,25 @@ def default_ssl_context(_config: Any, default_ssl_context_factory: Any) -> Any:
 
 
 def hook(
-    name: str, kind: Kind, help: str, *, default: Any = no_hook, supported: bool = True, reason: str = ""
+    name: str,
+    kind: Kind,
+    help: str,
+    *,
+    default: Any = no_hook,
+    supported: bool = True,
+    reason: str = "",
+    own: bool = False,
 ) -> Setting:
     """A row of this section: hooks have no flag, and nearly all the same default."""
     return Setting(
-        name=name, section=SECTION, kind=kind, default=default, help=help, supported=supported, reason=reason
+        name=name,
+        section=SECTION,
+        kind=kind,
+        default=default,
+        help=help,
+        supported=supported,
+        reason=reason,
+        own=own,
     )
 
 
@@ -39,6 +53,14 @@ ROWS = (
     hook("when_ready", SERVER, "Master, when it listens, before the first worker is forked."),
     hook("pre_fork", BOTH, "Master, right before a worker is forked."),
     hook("post_fork", BOTH, "Worker, right after the fork, before the application is loaded."),
+    hook(
+        "post_patch",
+        Hook(("worker_or_server",)),
+        "Right after gevent has replaced what waits in the standard library (kind `gevent`), before the "
+        "application is imported: in the worker, or with `preload_app` in the process that preloads, whose "
+        "argument is the server. Here the drivers of databases and the like are made cooperative.",
+        own=True,
+    ),
     hook("post_worker_init", WORKER, "Worker, when the application is loaded, before the first request."),
     hook("worker_int", WORKER, "Worker, when it gets INT or QUIT."),
     hook("worker_abort", WORKER, "Worker, when it gets ABRT, as a rule because it was silent too long."),

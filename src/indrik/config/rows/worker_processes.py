@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indrik.config.kinds import Choice, Seconds, Whole
+from indrik.config.kinds import Choice, Seconds, Sticky, Whole
+from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
 from indrik.config.resolved import ClassName
 from indrik.config.setting import FromEnvironment, Setting
@@ -27,13 +28,12 @@ ROWS = (
         kind=ClassName(WORKER_ALIASES),
         metavar="STRING",
         default="sync",
-        unsupported_values=frozenset(
-            {"gevent", "gevent_wsgi", "gevent_pywsgi", "tornado"},
-        ),
-        reason="this version has the worker kinds sync, gthread and asgi; the others come in later versions",
+        unsupported_values=frozenset({"tornado"}),
+        reason="the worker kind tornado is not part of indrik",
         help="Kind of worker: a name, an entry point of the group `indrik.workers`, the dotted path of a "
         "class, or in a Python file the class itself. `sync` together with more than one thread means "
-        "`gthread`. Dotted paths of Gunicorn's own worker classes are understood.",
+        "`gthread`. `gevent` needs the extra of that name (`pip install 'indrik[gevent]'`). Dotted paths of "
+        "Gunicorn's own worker classes are understood.",
     ),
     Setting(
         name="threads",
@@ -55,8 +55,11 @@ ROWS = (
         own=True,
         help="Seconds that the application has for one request; 0 = any time. Then the client gets 504 if "
         "nothing was sent yet, the log has the stack, and `indrik.errors.RequestTimeout` is raised in the "
-        "application. A `gthread` worker with a thread that cannot be interrupted, because it waits in C, is "
-        "replaced. The request sees its deadline, and can move it, as `environ['indrik.deadline']`.",
+        "application. A worker whose application goes on for 5 s all the same, because it waits in C or has "
+        "caught what was raised, is replaced. In a `gthread` worker every wait in C is such a wait; a `sync` "
+        "worker's are ended by a signal (`SIGRTMIN` + 6; `SIGALRM` stays the application's). A `sync` worker "
+        "also needs a `timeout` that is longer, or 0. The request sees its deadline, and can move it, as "
+        "`environ['indrik.deadline']`.",
     ),
     Setting(
         name="queue_timeout",
@@ -70,14 +73,53 @@ ROWS = (
         "with Retry-After; 0 = any time. It says nothing to `sync`, which reads no request before its turn.",
     ),
     Setting(
+        name="worker_greenlets",
+        section=SECTION,
+        flags=("--worker-greenlets",),
+        kind=Whole(minimum=1),
+        metavar="INT",
+        default=1000,
+        own=True,
+        help="Requests that one `gevent` worker has in progress at most, each in a greenlet of its own. More "
+        "wait, read and parsed, for `queue_timeout`. Idle connections have no greenlet.",
+    ),
+    Setting(
+        name="gevent_patch",
+        section=SECTION,
+        flags=("--gevent-patch",),
+        kind=Patching(),
+        metavar="YES/NO",
+        default=True,
+        own=True,
+        help="Whether a `gevent` worker has gevent replace what waits in the standard library "
+        "(`gevent.monkey.patch_all`), before the application is imported. In a file also a dict of that "
+        "function's arguments: `{'thread': False}`. Then `post_patch` is called. What the configuration file "
+        "imports is imported before that, in the master too: keep `ssl` and its users out of it.",
+    ),
+    Setting(
         name="worker_connections",
         section=SECTION,
         flags=("--worker-connections",),
         kind=Whole(),
         metavar="INT",
         default=1000,
-        help="Requests that one worker has in progress at most, for the kinds that serve many at once. It "
-        "says nothing to `sync`, which serves one at a time. Idle kept-alive connections do not count.",
+        help="Connections that one worker holds at most, of any kind. For one more, the one that has been "
+        "idle longest is closed; while none is idle, nobody is accepted.",
+    ),
+    Setting(
+        name="sticky",
+        section=SECTION,
+        flags=("--sticky",),
+        kind=Sticky(),
+        metavar="RULE",
+        default=None,
+        own=True,
+        help="Sends all requests of a client to the same worker, for applications that keep something of it "
+        "in memory, as Flask-SocketIO does. `cookie:NAME`: the first response sets a cookie of that name; "
+        "the rule for Socket.IO. `query:NAME`, `header:NAME`: the value of a parameter or field, which the "
+        "client must have chosen before its first request. `ip`: its address; behind a proxy that is the "
+        "proxy's, unless `proxy_protocol` tells it. A request without the cookie or the value is served "
+        "where it arrives. When the worker is gone, replaced or reloaded, another takes its clients.",
     ),
     Setting(
         name="max_requests",

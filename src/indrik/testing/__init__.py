@@ -1,0 +1,16 @@
+"""The conformance suite: what every worker kind promises, checked over real sockets and signals.
+
+    from indrik.testing import check_worker
+
+    def test_my_kind():
+        check_worker("mypackage.workers.MyWorker").raise_if_broken()
+
+or, on the command line, `python -m indrik.testing -k mypackage.workers.MyWorker`.
+"""
+
+from __future__ import annotations
+
+from indrik.testing.report import BROKEN, KEPT, NOT_PROMISED, Outcome, Report
+from indrik.testing.suite import check_names, check_worker
+
+__all__ = ["check_worker", "check_names", "Report", "Outcome", "KEPT", "BROKEN", "NOT_PROMISED"]

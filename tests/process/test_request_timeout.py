@@ -1,0 +1,257 @@
+"""`request_timeout` in the kinds that have it: the client gets 504 in time, the log says where the request
+was, and the worker goes on.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.process.conftest import ServerFactory
+from tests.process.logs import get, lines_of
+from tests.process.server import Server, get_on, is_alive, wait_for
+
+APP = """\
+import os, sys, threading, time
+def note(text):
+    os.write(2, (text + "\\n").encode())
+def spin_here(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    try:
+        if path == "/python":
+            spin_here(60)
+        elif path.startswith("/c/"):
+            time.sleep(float(path[3:]))
+        elif path == "/swallow":
+            try:
+                spin_here(60)
+            except BaseException:
+                note("swallowed")
+            spin_here(8)
+        elif path == "/stubborn":
+            try:
+                spin_here(60)
+            except BaseException:
+                note("swallowed")
+        elif path == "/extend":
+            deadline = environ["indrik.deadline"]
+            assert 0.5 < deadline.remaining() <= 1, deadline.remaining()
+            deadline.extend(1)
+            assert 1.5 < deadline.remaining() <= 2, deadline.remaining()
+            spin_here(1.3)
+        elif path == "/extend-late":
+            try:
+                spin_here(60)
+            finally:
+                try:
+                    environ["indrik.deadline"].extend(5)
+                except ValueError as error:
+                    note(f"refused: {error}")
+        elif path == "/stream":
+            start_response("200 OK", [])
+            def body():
+                try:
+                    yield b"begun"
+                    spin_here(60)
+                finally:
+                    note("cleaned up")
+            return body()
+        elif path == "/close":
+            class Body(list):
+                def close(self):
+                    spin_here(60)
+            start_response("200 OK", [("Content-Length", "1")])
+            return Body([b"x"])
+    finally:
+        if path != "/":
+            note(f"left {path}")
+    text = str(os.getpid())
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+KINDS = {"sync": (), "gthread": ("-k", "gthread", "--threads", "2")}
+
+
+@pytest.fixture(params=KINDS)
+def server(serve: ServerFactory, folder: Path, request: pytest.FixtureRequest) -> Server:
+    (folder / "app.py").write_text(APP)
+    options = ("--access-logfile", "access.log", "--access-logformat", "%(s)s %(r)s")
+    return serve(*KINDS[request.param], "--request-timeout", "1", *options).wait_ready()
+
+
+def overdue(server: Server, path: str) -> float:
+    """Asks for `path`, which must be answered with 504; seconds until then."""
+    begun = time.monotonic()
+    answer = get(server, path)
+    took = time.monotonic() - begun
+    assert answer.startswith(b"HTTP/1.1 504 Gateway Timeout\r\n"), answer
+    assert b"Traceback" not in answer
+    return took
+
+
+@pytest.mark.parametrize("path", ["/python", "/c/1.2"])
+def test_504_in_time_and_the_worker_lives(server: Server, path: str) -> None:
+    pid = server.get()
+    # The upper bound is far from a missing answer, and near enough for a busy machine.
+    assert 1.0 <= overdue(server, path) < 1.5 + 1.0
+    server.wait_for_log(f"left {path}")
+    assert server.get() == pid
+    said = r"REQUEST TIMEOUT: 'GET (\S+) HTTP/1.1' took longer than request_timeout \(1 s\)"
+    match = server.wait_for_log(said)
+    assert match[1] == path
+    assert ("in spin_here" if path == "/python" else "in application") in server.log()
+
+
+def test_each_request_has_one_access_line(server: Server) -> None:
+    overdue(server, "/python?x=1")
+    server.wait_for_log("left /python")
+    server.get("/")
+    lines = lines_of(server.folder / "access.log", 2)
+    assert lines == ["504 GET /python?x=1 HTTP/1.1", "200 GET / HTTP/1.1"]
+
+
+def test_what_is_caught_is_raised_once(server: Server) -> None:
+    pid = server.get()
+    overdue(server, "/stubborn")
+    server.wait_for_log("left /stubborn")
+    assert server.get() == pid
+    assert server.log().count("swallowed") == 1
+
+
+def test_the_next_request_has_its_whole_time(server: Server) -> None:
+    with server.connect() as sock:
+        for _ in range(3):
+            begun = time.monotonic()
+            get_on(sock, "/c/0.6")
+            assert time.monotonic() - begun >= 0.6
+    assert "REQUEST TIMEOUT" not in server.log()
+
+
+RACING = """\
+import os, random, time
+def application(environ, start_response):
+    end = time.monotonic() + 0.05 + random.uniform(-0.004, 0.003)
+    while time.monotonic() < end:
+        pass
+    text = str(os.getpid())
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_that_end_just_when_their_time_does(serve: ServerFactory, folder: Path, kind: str) -> None:
+    """Wherever the exception hits, no lock stays held, and the worker goes on."""
+    (folder / "app.py").write_text(RACING)
+    server = serve(*KINDS[kind], "--request-timeout", "0.05", "--timeout", "60").wait_ready()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: get(server, "/"), range(150)))
+    assert {answer[:12] for answer in answers} <= {b"HTTP/1.1 200", b"HTTP/1.1 504"}
+    # One answer each, whoever was first.
+    assert all(answer.count(b"HTTP/1.1") == 1 for answer in answers)
+    assert len({answer.split()[-1] for answer in answers if answer.startswith(b"HTTP/1.1 200")}) == 1
+    server.wait_for_log("REQUEST TIMEOUT")
+    assert server.log().count("Booting worker") == 1
+    assert "broke a rule" not in server.log()
+    assert "Traceback" not in server.log()
+
+
+def test_a_deadline_can_be_moved(server: Server) -> None:
+    begun = time.monotonic()
+    server.get("/extend")
+    assert time.monotonic() - begun >= 1.3
+    assert "REQUEST TIMEOUT" not in server.log()
+
+
+def test_a_deadline_that_has_passed_cannot(server: Server) -> None:
+    overdue(server, "/extend-late")
+    server.wait_for_log("refused: the deadline has passed already")
+
+
+def test_a_stream_is_cut_and_cleaned_up(server: Server) -> None:
+    begun = time.monotonic()
+    answer = get(server, "/stream")
+    assert time.monotonic() - begun >= 1.0
+    assert b"begun" in answer
+    assert not answer.endswith(b"0\r\n\r\n")  # nobody may take it for whole
+    server.wait_for_log("cleaned up")
+    server.get()
+
+
+def test_close_counts_too(server: Server) -> None:
+    pid = server.get()
+    assert get(server, "/close").endswith(b"x")
+    server.wait_for_log("REQUEST TIMEOUT: 'GET /close HTTP/1.1'")
+    wait_for(lambda: server.get() == pid, "the next answer")
+
+
+def test_a_worker_that_cannot_be_interrupted_is_replaced(server: Server) -> None:
+    old = int(server.get())
+    overdue(server, "/swallow")
+    server.wait_for_log("cannot be interrupted; the worker is replaced")
+    wait_for(lambda: server.get() != str(old), "an answer of its successor")
+    wait_for(lambda: not is_alive(old), "the end of the old worker", 60)
+
+
+def test_sync_ends_a_system_call(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(APP)
+    server = serve("--request-timeout", "1").wait_ready()
+    pid = server.get()
+    overdue(server, "/c/60")
+    server.wait_for_log("left /c/60")
+    assert server.get() == pid
+
+
+ALARMED = """\
+import signal, time
+class Alarm(Exception):
+    pass
+def ring(*_):
+    raise Alarm
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    text = path
+    if path == "/alarm":
+        before = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            time.sleep(60)
+        except Alarm:
+            text = "rung"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    elif path == "/long":
+        time.sleep(60)
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+def test_the_alarm_stays_the_applications(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(ALARMED)
+    server = serve("--request-timeout", "1").wait_ready()
+    assert server.get("/alarm") == "rung"
+    overdue(server, "/long")
+    assert server.get("/alarm") == "rung"
+    assert re.findall("REQUEST TIMEOUT: '(.*?)'", server.log()) == ["GET /long HTTP/1.1"]
+
+
+def test_nothing_of_it_is_there_when_it_is_off(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "import threading\n"
+        "def application(environ, start_response):\n"
+        "    text = repr((len(threading.enumerate()), 'indrik.deadline' in environ))\n"
+        "    start_response('200 OK', [('Content-Length', str(len(text)))])\n"
+        "    return [text.encode()]\n"
+    )
+    assert serve().wait_ready().get() == "(1, False)"

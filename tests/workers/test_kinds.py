@@ -1,0 +1,17 @@
+"""Every worker kind keeps every promise. A kind that joins SUPPORTED_WORKERS is checked from that moment on.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from indrik.testing import check_names, check_worker
+from tests.workers.kinds import KINDS, interface_of, name_of
+
+
+@pytest.mark.parametrize("name", check_names())
+@pytest.mark.parametrize("way", KINDS, ids=name_of)
+def test_promise(way: tuple[str, tuple[str, ...]], name: str) -> None:
+    kind, options = way
+    report = check_worker(kind, options=options, application_kind=interface_of(kind), only=[name])
+    report.raise_if_broken()
