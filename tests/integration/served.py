@@ -63,13 +63,19 @@ class Server:
 
 @contextmanager
 def serve(
-    arguments: Sequence[str], folder: Path, logs: Path, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    logs: Path,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] | None = None,
 ) -> Iterator[Server]:
-    """Run the command in `folder` with its output in files in `logs`, until the block ends."""
+    """Run the command in `folder` with its output in files in `logs`, until the block ends. `program`:
+    another command that takes the same options.
+    """
     stdout, stderr = logs / "stdout", logs / "stderr"
     with open(stdout, "wb") as out, open(stderr, "wb") as err:
         process = subprocess.Popen(
-            [*command(), "--bind", "127.0.0.1:0", *arguments],
+            [*(program or command()), "--bind", "127.0.0.1:0", *arguments],
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -29,6 +29,8 @@ LAYERS = {
     "gevent": 6,
     "testing": 7,
     "embedding": 7,
+    "ext": 7,
+    "werkzeug": 8,
 }
 # The root package holds the version and imports nothing; `python -m indrik` sits on top of all that serves.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
@@ -183,6 +185,9 @@ class TestTheCheckItself:
             ("indrik", "indrik.embedding.server", False, False),
             ("indrik", "indrik.app.base", True, False),
             ("indrik.__main__", "indrik.app.wsgiapp", False, True),
+            ("indrik.ext.flask", "indrik.app.base", False, True),
+            ("indrik.app.base", "indrik.ext.flask", False, False),
+            ("indrik.__main__", "indrik.ext.flask", False, False),
         ],
     )
     def test_judges(self, importer: str, imported: str, type_only: bool, allowed: bool) -> None:

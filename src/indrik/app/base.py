@@ -117,7 +117,12 @@ class BaseApplication:
 
 
 class Application(BaseApplication):
-    """A `BaseApplication` whose configuration comes from a file, the environment and the command line."""
+    """A `BaseApplication` whose configuration comes from a file, the environment and the command line.
+
+    arguments: the command line, None for the process's own.
+    """
+
+    arguments: list[str] | None = None
 
     def chdir(self) -> None:
         """Enter `cfg.chdir`, and let modules be found there first."""
@@ -128,7 +133,7 @@ class Application(BaseApplication):
     def load_config(self) -> None:
         """All sources, each overriding the last: `init`, file, the environment's arguments, command line."""
         parser = self.cfg.parser()
-        args = parser.parse_args()
+        args = parser.parse_args(self.arguments)
         own = self.init(parser, args, args.args) or {}
         self.set_all(own, self.init_source)
         # Before the file is sought, so that its own imports see the directory.

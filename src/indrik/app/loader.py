@@ -1,7 +1,8 @@
 """From an application's specification, such as `shop.wsgi:application`, to the application.
 
-The grammar: `MODULE[:PATH[(ARGUMENTS)]]`. PATH is one name or several with dots between, `application` if
-absent; ARGUMENTS are Python literals, and call what PATH leads to.
+The grammar: `MODULE[:PATH[(ARGUMENTS)]]`. PATH is one name or several with dots between; ARGUMENTS are Python
+literals, and call what PATH leads to. A factory that needs no arguments is called without them, too. Without
+PATH the application is `application` or `app` of the module, or what its factory makes.
 """
 
 from __future__ import annotations
@@ -89,14 +90,41 @@ def load_application(text: str, is_factory: bool = False) -> Any:
             raise AppImportError(f"{text!r} calls its factory already: leave factory out")
         target = replace(target, arguments=())
     module = import_module(target, text)
+    if ":" not in text:
+        target = complete(target, module)
     found = find_object(module, target)
-    if target.arguments is not None:
+    if target.arguments is None and is_plain_factory(found):
+        found = found()
+    elif target.arguments is not None:
         found = call_factory(found, target, text)
     if found is None:
         raise AppImportError(f"{text!r} is None, not an application")
     if not callable(found):
         raise AppImportError(f"{text!r} is of type {type(found).__name__}, which cannot be called")
     return found
+
+
+def complete(target: Target, module: ModuleType) -> Target:
+    """`target`, in which nothing is named, with the name of what the module has."""
+    for name in (DEFAULT_NAME, "app"):
+        if hasattr(module, name):
+            return replace(target, path=(name,))
+    for name in USUAL_FACTORIES:
+        if is_plain_factory(getattr(module, name, None)):
+            return replace(target, path=(name,))
+    return target
+
+
+def is_plain_factory(found: Any) -> bool:
+    """Whether it is a function that can be called with nothing: then it is a factory, for every application
+    needs what it is called with.
+    """
+    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+        return False
+    return all(
+        parameter.default is not parameter.empty or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in inspect.signature(found).parameters.values()
+    )
 
 
 def import_module(target: Target, text: str) -> ModuleType:

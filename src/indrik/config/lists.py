@@ -51,6 +51,22 @@ class Assignments(TextList):
         return item
 
 
+class FileRoots(TextList):
+    """Directories, each with the prefix of a URI in front if one stands for it."""
+
+    label = "list of absolute paths, or of PREFIX=PATH with a PREFIX that begins with /"
+
+    def parse_item(self, item: str) -> str:
+        prefix, equals, path = item.partition("=")
+        if not equals:
+            path = item
+        elif not prefix.startswith("/"):
+            raise RejectedValue(f"{item!r}: the prefix in front of = must begin with /")
+        if not path.startswith("/"):
+            raise RejectedValue(f"{item!r} must be an absolute path")
+        return item
+
+
 class Words(Kind):
     """Words between commas in one text, or a list of words."""
 

@@ -279,6 +279,9 @@ class Exchange:
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
+        if self.is_finished:
+            os.close(fd)
+            return
         ownership = self.channel.ownership
         ownership.acquire()
         try:

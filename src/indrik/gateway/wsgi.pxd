@@ -24,6 +24,8 @@ cdef class WSGIGateway(Handler):
     cdef object _slot
     cdef object _notes
     cdef bint _has_deadline
+    cdef readonly object file_roots
+    cdef object _framework
     cdef tuple _failures
     cdef object _context
     cdef _handle(self, Exchange exchange)

@@ -24,6 +24,7 @@ from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
+from indrik.gateway.x_sendfile import FileRoots
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
 
@@ -64,7 +65,9 @@ class StartResponse(Response):
     def write(self, data: Any) -> None:
         """PEP 3333's write(): sends `data` now."""
         data = self._check(data)
-        if data:
+        if self._head is None and self._gateway.file_roots is not None and self._send_named():
+            pass
+        elif data:
             self._write(data, UNKNOWN_LENGTH)
         elif self._head is None:
             self._exchange.send(self._start(UNKNOWN_LENGTH, b"").data)
@@ -85,7 +88,9 @@ class StartResponse(Response):
     def send_result(self, result: Any) -> None:
         """Sends everything that the application returned."""
         item: Any
-        if type(result) is list or type(result) is tuple:
+        if self._gateway.file_roots is not None and self.headers is not None and self._send_named():
+            pass
+        elif type(result) is list or type(result) is tuple:
             if len(result) == 1:
                 item = self._check(result[0])
                 if item:
@@ -115,6 +120,9 @@ class StartResponse(Response):
         for item in result:
             data = self._check(item)
             if data:
+                # Of an application that calls start_response when it is iterated, a generator say.
+                if self._head is None and self._gateway.file_roots is not None and self._send_named():
+                    return
                 head = self._write(data, UNKNOWN_LENGTH)
                 if not head.has_body:
                     return
@@ -122,6 +130,34 @@ class StartResponse(Response):
                 raise _ClientGone
             if exchange.is_congested():
                 exchange.wait_drained()
+        if self._head is None and self.headers is not None and self._gateway.file_roots is not None:
+            self._send_named()
+
+    def _send_named(self) -> cython.bint:
+        """Sends the file that the application's header fields name; False if they name none."""
+        roots = self._gateway.file_roots
+        if self._head is not None or roots is None or self.headers is None:
+            return False
+        named = roots.named_in(self.headers)
+        if named is None:
+            return False
+        exchange = self._exchange
+        answer = roots.answer(named, self.status, self.headers, exchange.request)
+        try:
+            self.status = answer.status
+            self.headers = answer.headers
+            head = self._start(answer.length, b"")
+            exchange.send(head.data)
+            if head.has_body:
+                for piece in answer.pieces:
+                    if type(piece) is bytes:
+                        exchange.send(piece)
+                    else:
+                        exchange.send_file(os.dup(answer.fd), piece[0], piece[1])
+                self.sent = answer.length
+        finally:
+            answer.close()
+        return True
 
     def _send_file(self, wrapper: FileWrapper) -> cython.bint:
         """Hands the file over to the engine; False when it has to be read instead."""
@@ -149,6 +185,8 @@ class WSGIGateway(Handler):
     log: the worker's logger. before: called with the request before the application, None for nothing;
     after: called with request, environ and response behind it. uses_sendfile: whether file wrappers go by
     sendfile(2). request_timeout: seconds that a request has, 0 for any time; the worker kind enforces it.
+    file_roots: where files are that the application names in header fields, None for nowhere. framework: what
+    the configuration of the application's framework asks of each environ, None for nothing.
     failures: what, beside every `Exception`, is a failure of the application and not the end of the worker.
 
     Each request has a `contextvars.Context` of its own, a copy of the one in which the gateway was made: for
@@ -166,6 +204,8 @@ class WSGIGateway(Handler):
         before: Any = None,
         after: Any = None,
         request_timeout: float = 0.0,
+        file_roots: FileRoots | None = None,
+        framework: Any = None,
         failures: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._application = application
@@ -177,6 +217,8 @@ class WSGIGateway(Handler):
         self._before = before
         self._after = after
         self._has_deadline = request_timeout > 0
+        self.file_roots = file_roots
+        self._framework = framework
         self._notes = ResponseNotes(log)
         self._failures: tuple[type[BaseException], ...] = (Exception, *failures)
         self._context = contextvars.copy_context()
@@ -214,6 +256,8 @@ class WSGIGateway(Handler):
             if self._before is not None:
                 self._before(exchange.request)
             environ = self._environs.build(exchange)
+            if self._framework is not None:
+                self._framework.prepare(exchange.request, environ)
             environ["wsgi.early_hints"] = client
             environ["indrik.disconnected"] = client
             environ["gunicorn.socket"] = client_socket

@@ -168,6 +168,10 @@ def _queued(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) ->
     return f"{queued_of(resp):.6f}"
 
 
+def _route(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+    return environ.get("indrik.route", "-")
+
+
 def _process(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
     return f"<{os.getpid()}>"
 
@@ -205,7 +209,7 @@ def _environ_variable(name: str) -> Read:
 
 
 #: What no other server's atoms have: key of ``{key}x`` -> read function.
-EXTRAS: dict[str, Read] = {"queue": _queued}
+EXTRAS: dict[str, Read] = {"queue": _queued, "route": _route}
 
 
 ATOMS: dict[str, Atom] = {
@@ -243,7 +247,9 @@ FAMILIES: dict[str, Family] = {
         Family("e", "variable of the WSGI environ, in any case", "%({wsgi.url_scheme}e)s", _environ_variable),
         Family(
             "x",
-            "`queue`: how long the whole request waited for a thread or greenlet, in seconds as a decimal",
+            "`queue`: how long the whole request waited for a thread or greenlet, in seconds as a decimal; "
+            "`route`: the rule that its path matches, from `environ[\"indrik.route\"]`, which is set for "
+            "Flask applications (`<unmatched>` where no rule does), `-` where nobody has set it",
             "%({queue}x)s",
             EXTRAS.get,
         ),

@@ -55,6 +55,13 @@ class InvalidHost(RequestRefused):
     kind = "host"
 
 
+class UntrustedHost(RequestRefused):
+    """The request is for a host that the application's configuration does not list."""
+
+    reason = "This host is not served here."
+    kind = "untrusted-host"
+
+
 class InvalidFraming(RequestRefused):
     """The length of the body is stated wrongly or twice (RFC 9112 section 6.3): a smuggling risk."""
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import traceback
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from indrik import __version__
@@ -19,8 +20,10 @@ from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
+from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.forwarding import ProxyHeaders
 from indrik.gateway.wsgi import WSGIGateway
+from indrik.gateway.x_sendfile import FileRoots
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
@@ -31,7 +34,7 @@ class ServingWorker(Worker):
     """Base of the kinds on indrik's engine. A subclass says how its engine is driven (`serve`), and drains
     it.
 
-    engine: there from the begin of `serve` on.
+    engine: there from the begin of `serve` on. framework: see `find_framework`, there before the gateway is.
     """
 
     interface: ClassVar[str] = "wsgi"
@@ -47,6 +50,7 @@ class ServingWorker(Worker):
     enforces_request_timeout: ClassVar[bool] = False
 
     engine: Engine
+    framework: FlaskFramework | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -60,6 +64,7 @@ class ServingWorker(Worker):
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
+        self.framework = self.find_framework()
         self.gateway = self.make_gateway(self.slot)
         self.engine = self.make_engine(self.make_handler(self.gateway), self.slot)
         try:
@@ -71,11 +76,25 @@ class ServingWorker(Worker):
         """Serve until `alive` is false, then drain and return."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it serves: serve() is missing")
 
+    def find_framework(self) -> FlaskFramework | None:
+        """What the application's own framework asks of the server, None for nothing."""
+        flask = find_flask(self.wsgi) if self.cfg.framework_config else None
+        return None if flask is None else FlaskFramework(flask, self.log, bool(self.cfg.x_sendfile_roots))
+
+    def make_settings(self) -> EngineSettings:
+        """The engine's settings: of two limits for a body the smaller one."""
+        settings = EngineSettings.from_config(self.cfg)
+        if self.framework is not None and self.framework.body_limit:
+            own = settings.limits.body or self.framework.body_limit
+            limits = replace(settings.limits, body=min(own, self.framework.body_limit))
+            settings = replace(settings, limits=limits)
+        return settings
+
     def make_engine(self, handler: Handler, slot: Slot) -> Engine:
         """The engine that gives its requests to `handler`."""
         cfg = self.cfg
         return Engine(
-            EngineSettings.from_config(cfg),
+            self.make_settings(),
             handler,
             slot,
             Trust(cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()),
@@ -191,7 +210,7 @@ class ServingWorker(Worker):
     def make_environs(self) -> EnvironBuilder:
         """What makes the environ of a request."""
         cfg = self.cfg
-        return EnvironBuilder(
+        return self.environ_builder(
             EnvironSettings(
                 software=f"indrik/{__version__}",
                 errors=ErrorsStream(self.log),
@@ -210,6 +229,10 @@ class ServingWorker(Worker):
         trust = Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks())
         return ProxyHeaders(None if trust.trusts_all else trust.knows)
 
+    def environ_builder(self, settings: EnvironSettings) -> EnvironBuilder:
+        """The builder itself: a kind may have one of its own."""
+        return EnvironBuilder(settings)
+
     def make_gateway(self, slot: Slot) -> WSGIGateway:
         """The gateway to the application that `load_wsgi` has loaded."""
         cfg = self.cfg
@@ -222,6 +245,8 @@ class ServingWorker(Worker):
             before=self._before_hook(),
             after=self._after_hook(),
             request_timeout=cfg.request_timeout,
+            file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
+            framework=self.framework,
             failures=self.failures,
         )
 

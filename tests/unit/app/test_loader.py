@@ -30,6 +30,15 @@ number = 3
 """
 
 
+FACTORY = """
+def create_app():
+    def made(environ, start_response): ...
+    return made
+def with_defaults(config=None, *, testing=False, **settings): return create_app()
+async def coroutine(): ...
+"""
+
+
 @pytest.fixture(autouse=True)
 def shop(workplace: Path) -> None:
     (workplace / "shop.py").write_text(SHOP)
@@ -37,6 +46,8 @@ def shop(workplace: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "wsgi.py").write_text("def app(environ, start_response): ...\n")
+    (workplace / "factory.py").write_text(FACTORY)
+    (workplace / "needy.py").write_text("def create_app(name): ...\n")
     (workplace / "broken.py").write_text("import a_module_that_is_missing\n")
     (workplace / "raising.py").write_text("1 / 0\n")
 
@@ -116,6 +127,14 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         ("shop:strict(1)", "app"),
         ("backoffice.wsgi:app", "app"),
         ("shop:Holder", "Holder"),
+        ("backoffice.wsgi", "app"),
+        ("factory", "made"),
+        ("factory:create_app", "made"),
+        ("factory:with_defaults", "made"),
+        ("factory:create_app()", "made"),
+        # What takes anything may be an application.
+        ("shop:make_app", "make_app"),
+        ("factory:coroutine", "coroutine"),
     ],
 )
 def test_loaded(text: str, name: str) -> None:
@@ -134,7 +153,8 @@ def test_factory_gets_its_arguments() -> None:
         ("shop:create()", "there is no 'create' in module 'shop' (did you mean 'shop:make_app()'?)"),
         ("shop:mak_app()", "there is no 'mak_app' in module 'shop' (did you mean 'shop:make_app()'?)"),
         ("shop:holder.ap", "there is no 'ap' in shop:holder (did you mean 'shop:holder.app'?)"),
-        ("backoffice.wsgi", "there is no 'application' in module 'backoffice.wsgi'"),
+        ("backoffice", "there is no 'application' in module 'backoffice'"),
+        ("needy", "there is no 'application' in module 'needy' (did you mean 'needy:create_app()'?)"),
         ("backoffice.wsgi:nothing_like_it", "did you mean 'backoffice.wsgi:app'?"),
         ("shop:nothing", "'shop:nothing' is None, not an application"),
         ("shop:number", "'shop:number' is of type int, which cannot be called"),

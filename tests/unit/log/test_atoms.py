@@ -65,6 +65,11 @@ def test_how_long_a_request_waited() -> None:
     assert all_atoms(Clock(), Waited(), Request(), environ(), TOOK)["{queue}x"] == "1.250000"
 
 
+def test_route() -> None:
+    assert read("{route}x") == "-"
+    assert read("{route}x", env={**environ(), "indrik.route": "/notes/<int:id>"}) == "/notes/<int:id>"
+
+
 @pytest.mark.parametrize(("key", "expected"), EXPECTED.items(), ids=EXPECTED)
 def test_value(key: str, expected: Any) -> None:
     assert read(key) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from indrik.config.kinds import FileMode, Flag, Text
-from indrik.config.lists import Assignments, TextList
+from indrik.config.lists import Assignments, FileRoots, TextList
 from indrik.config.resolved import DeployFile, Directory, ExistingFile, Group, User, current_directory
 from indrik.config.setting import FromEnvironment, Setting
 
@@ -31,6 +31,33 @@ ROWS = (
         environment=FromEnvironment("SENDFILE", true_words=("y", "1", "yes", "true")),
         help="Whether files are sent with sendfile(2). It is on unless this, or the environment, says "
         "otherwise.",
+    ),
+    Setting(
+        name="x_sendfile_roots",
+        section=SECTION,
+        flags=("--x-sendfile-root",),
+        kind=FileRoots(),
+        metavar="DIR",
+        default=[],
+        own=True,
+        help="Directory of files that a WSGI application may name in `X-Sendfile` or `X-Accel-Redirect` "
+        "instead of sending them; may be given repeatedly. indrik sends such a file itself, in ranges if the "
+        "client wants, and the application is done at once. A file is found below the directory without "
+        "following symbolic links, else the answer is 404. With `PREFIX=DIR`, `X-Accel-Redirect` names "
+        "`PREFIX/name`. Without any the two fields are passed on to the client.",
+    ),
+    Setting(
+        name="framework_config",
+        section=SECTION,
+        flags=("--no-framework-config",),
+        kind=Flag(const=False),
+        default=True,
+        own=True,
+        help="Do for a Flask application what its own configuration says: refuse a body above "
+        "`MAX_CONTENT_LENGTH` with 413 before it is read and a host outside `TRUSTED_HOSTS` with 400, take "
+        "`PREFERRED_URL_SCHEME` where a trusted proxy tells none, and note each request's `url_rule` for the "
+        "access log. The flag leaves all that to Flask, as for an application that raises the limit of a "
+        "single view.",
     ),
     Setting(
         name="reuse_port",

@@ -29,7 +29,8 @@ ROWS = (
         metavar="APP_MODULE",
         default=None,
         help="The application when the command line names none: `MODULE:NAME`, `MODULE:FACTORY(ARGUMENTS)` "
-        "with literal arguments, or `MODULE` alone for the name `application`.",
+        "with literal arguments, or `MODULE` alone for `application`, `app` or a factory `create_app` in "
+        "it. A factory that needs no arguments is called without them.",
     ),
     Setting(
         name="factory",
