@@ -13,5 +13,6 @@ cdef class HostedEngine:
     cdef object _timer
     cdef double _timer_at
     cdef bint _is_due
+    cdef bint _has_stopped
     cpdef wake(self)
     cpdef turn(self)

@@ -30,6 +30,7 @@ class HostedEngine:
     ) -> None:
         self.engine = engine
         self._context = engine.context
+        engine.context.ownership.leave_to_one_thread()
         self._loop = loop
         self._longest_wait = longest_wait
         self._on_news = on_news
@@ -37,6 +38,7 @@ class HostedEngine:
         self._timer: Any = None
         self._timer_at = 0.0
         self._is_due = False
+        self._has_stopped = False
 
     def start(self) -> None:
         """Begins to turn."""
@@ -45,7 +47,8 @@ class HostedEngine:
         self.wake()
 
     def stop(self) -> None:
-        """Turns no more."""
+        """Turns no more, not even where the loop was asked for it already."""
+        self._has_stopped = True
         self._loop.remove_reader(self.engine.fileno())
         if self._timer is not None:
             self._timer.cancel()
@@ -67,6 +70,8 @@ class HostedEngine:
         left: cython.double
         at: cython.double
         self._is_due = False
+        if self._has_stopped:
+            return
         context.sleeps_until = 0.0
         self.engine.turn(0.0)
         if context.served >= self._limit or (context.is_draining and not context.connections):
