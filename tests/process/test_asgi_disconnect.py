@@ -56,7 +56,8 @@ def test_disconnect_is_told_at_once(server: Server, path: str, how: str) -> None
 
 def test_disconnect_in_the_middle_of_a_body(server: Server) -> None:
     count = server.log().count("received http.disconnect")
-    leave(server, message("POST", "/show", "Content-Length: 10") + b"hello", "received http.request 5", "close")
+    half = message("POST", "/show", "Content-Length: 10") + b"hello"
+    leave(server, half, "received http.request 5", "close")
     server.wait_for_log("received http.disconnect", count + 1)
 
 
