@@ -35,7 +35,8 @@ def running(folder: Path, *arguments: str, **options: Any) -> Iterator[Server]:
 def message(method: str, target: str, *fields: str, body: bytes = b"", version: str = "1.1") -> bytes:
     """A request; `body` is announced."""
     length = [f"Content-Length: {len(body)}"] if body else []
-    return "\r\n".join([f"{method} {target} HTTP/{version}", "Host: a", *fields, *length, "", ""]).encode() + body
+    lines = [f"{method} {target} HTTP/{version}", "Host: a", *fields, *length, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def fetch(server: Server, target: str, *fields: str, method: str = "GET", body: bytes = b"") -> Any:
@@ -48,10 +49,12 @@ def fetch(server: Server, target: str, *fields: str, method: str = "GET", body: 
     return json.loads(rest)
 
 
-def send_messages(server: Server, messages: Any, *fields: str, method: str = "POST", version: str = "1.1") -> bytes:
+def send_messages(
+    server: Server, messages: Any, *fields: str, method: str = "POST", version: str = "1.1"
+) -> bytes:
     """All octets that answer an application which sends `messages`."""
-    data = message(method, "/send", *fields, "Connection: close", body=repr(messages).encode(), version=version)
-    return request(server, data)
+    body = repr(messages).encode()
+    return request(server, message(method, "/send", *fields, "Connection: close", body=body, version=version))
 
 
 def read_until(sock: socket.socket, end: bytes) -> bytes:

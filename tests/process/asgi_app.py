@@ -14,6 +14,8 @@ import sys
 import time
 from typing import Any
 
+import anyio
+
 #: Opened by /open/NAME.
 GATES: dict[str, asyncio.Event] = {}
 REQUESTS: list[int] = []
@@ -76,7 +78,7 @@ async def send_messages(scope: Any, receive: Any, send: Any) -> None:
         else:
             try:
                 if "open" in message:
-                    with open(message.pop("open"), "rb") as file:
+                    with open(message.pop("open"), "rb") as file:  # noqa: ASYNC230
                         await send({**message, "file": file})
                 else:
                     await send(message)
@@ -178,6 +180,32 @@ async def count_body(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, size)
 
 
+async def concurrently(scope: Any, receive: Any, send: Any) -> None:
+    """receive and send in tasks of their own, as frameworks run them beside something else."""
+    message = await asyncio.create_task(receive())
+    await asyncio.create_task(send({"type": "http.response.start", "status": 200, "headers": []}))
+    body = {"type": "http.response.body", "more_body": True}
+    await asyncio.wait_for(send({**body, "body": message["type"].encode()}), 5)
+    await asyncio.gather(send({**body, "body": b" 1"}), send({**body, "body": b" 2"}))
+    async with anyio.create_task_group() as group:
+        group.start_soon(send, {**body, "body": b" 3"})
+    with anyio.fail_after(5):
+        await asyncio.shield(send({"type": "http.response.body", "body": b" end"}))
+
+
+async def poll_disconnect(scope: Any, receive: Any, send: Any) -> None:
+    """Asks again and again whether the client has left, with a time limit, as frameworks do; then tells how
+    many waits the server has kept.
+    """
+    await receive()
+    for _ in range(1000):
+        with anyio.move_on_after(0) as limit:
+            await receive()
+        assert limit.cancelled_caught
+    gc.collect()
+    await answer(send, sum(type(thing).__name__ == "Waiter" for thing in gc.get_objects()))
+
+
 async def receive_late(scope: Any, receive: Any, send: Any) -> None:
     await asyncio.sleep(1.5)
     await answer(send, await whole_body(receive))
@@ -198,9 +226,11 @@ async def count_tasks(scope: Any, receive: Any, send: Any) -> None:
 
 
 PATHS = {
-    "scope": show_scope, "show": show_messages, "send": send_messages, "gate": wait_at_gate, "open": open_gate,
-    "disconnect": wait_for_disconnect, "linger": linger, "afterwards": afterwards, "flood": flood,
-    "slow": receive_late, "count": count_body, "sleep": sleep, "tasks": count_tasks, "exit": leave, "/": ready,
+    "scope": show_scope, "show": show_messages, "send": send_messages, "gate": wait_at_gate,
+    "open": open_gate, "disconnect": wait_for_disconnect, "linger": linger, "afterwards": afterwards,
+    "flood": flood, "slow": receive_late, "count": count_body, "sleep": sleep, "tasks": count_tasks,
+    "exit": leave, "concurrently": concurrently, "poll": poll_disconnect,
+    "/": ready,
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +78,8 @@ def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
     names = [f"{number}" for number in range(20)]
     with server.connect() as sock, sock.makefile("rb") as stream:
         for name in names:
-            sock.sendall(message("GET", f"/sleep/0.0{19 - int(name)}") + message("POST", "/show", body=name.encode()))
+            slow = message("GET", f"/sleep/0.0{19 - int(name)}")
+            sock.sendall(slow + message("POST", "/show", body=name.encode()))
         for name in names:
             assert read_json(stream) == "slept"
             assert read_json(stream)[0]["body"] == f"b:{name}"
@@ -123,6 +123,7 @@ def test_a_body_that_is_malformed(server: Server) -> None:
             assert sock.recv(1000).startswith(b"HTTP/1.1 400 ")
     server.wait_for_log("received http.disconnect 0")
     # What was wrong at once never reaches the application.
+    assert fetch(server, "/sleep/0") == "slept"
     before = server.log().count("received")
     with server.connect() as sock:
         sock.sendall(message("POST", "/show", "Transfer-Encoding: chunked") + b"nonsense\r\n")
@@ -134,6 +135,10 @@ def test_a_body_that_is_malformed(server: Server) -> None:
 def test_after_the_response_receive_tells_of_the_end(server: Server) -> None:
     send_messages(server, [START, body(b"x"), "receive"])
     server.wait_for_log(r"received \{'type': 'http.disconnect'\}")
+
+
+def test_asking_for_the_end_again_and_again_leaves_nothing(server: Server) -> None:
+    assert fetch(server, "/poll") <= 1
 
 
 # --- send ---
@@ -149,7 +154,9 @@ WRONG = {
     "header-none": ([{**START, "headers": None}, BODY], "headers"),
     "header-split": ([start((b"a", b"b\r\nc: d")), BODY], "control or non-latin-1 character"),
     "header-name": ([start((b"a b", b"c")), BODY], "is not a header field name"),
-    "length-twice": ([start((b"content-length", b"1"), (b"Content-Length", b"2")), BODY], "Content-Length twice"),
+    "length-twice": (
+        [start((b"content-length", b"1"), (b"Content-Length", b"2")), BODY], "Content-Length twice"
+    ),
     "length-text": ([start((b"content-length", b"one")), BODY], "'one' is not a number"),
     "body-text": ([START, {**BODY, "body": "text"}], "a body is bytes, not str"),
     "body-number": ([START, {**BODY, "body": 5}], "a body is bytes, not int"),
@@ -224,12 +231,16 @@ def test_responses_without_a_body(server: Server, method: str, status: int) -> N
         answer = send_messages(server, messages, method=method)
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert answer.endswith(b"\r\n\r\n")
-        assert (b"Content-Length: 5\r\n" in answer.replace(b"content-length", b"Content-Length")) == (status != 204)
+        assert (b"content-length: 5\r\n" in answer.lower()) == (status != 204)
 
 
 def test_kinds_of_octets_and_iterables(server: Server) -> None:
     answer = send_messages(server, [{**START, "headers": ((b"X-a", b"1"), [b"x-b", b""])}, body(b"x")])
     assert b"\r\nX-a: 1\r\nx-b: \r\n" in answer
+
+
+def test_receive_and_send_in_tasks_of_their_own(server: Server) -> None:
+    assert server.get("/concurrently") == "http.request 1 2 3 end"
 
 
 # --- extensions ---
@@ -239,7 +250,8 @@ def test_early_hints(server: Server) -> None:
     hint = {"type": "http.response.early_hint", "links": [b"</a>; rel=preload", b"</b>; rel=preload"]}
     answer = send_messages(server, [hint, START, body(b"x")])
     assert answer.startswith(
-        b"HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\nlink: </b>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n"
+        b"HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\nlink: </b>; rel=preload\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\n"
     )
     assert send_messages(server, [hint, START, body(b"x")], version="1.0").startswith(b"HTTP/1.1 200 OK")
 
@@ -261,7 +273,8 @@ def test_zerocopysend(server: Server, tmp_path: Path) -> None:
     assert send_messages(server, [START, send]).endswith(b"\r\n\r\n0123456789")
     assert send_messages(server, [START, {**send, "offset": 3, "count": 4}]).endswith(b"\r\n\r\n3456")
     several = [{**send, "count": 2, "more_body": True}, body(b"and", True), {**send, "offset": 8}]
-    assert send_messages(server, [START, *several]).endswith(b"\r\n\r\n2\r\n01\r\n3\r\nand\r\n2\r\n89\r\n0\r\n\r\n")
+    answer = send_messages(server, [START, *several])
+    assert answer.endswith(b"\r\n\r\n2\r\n01\r\n3\r\nand\r\n2\r\n89\r\n0\r\n\r\n")
 
 
 def test_trailers(server: Server) -> None:
@@ -270,6 +283,7 @@ def test_trailers(server: Server) -> None:
         {"type": "http.response.trailers", "headers": [(b"a", b"1")], "more_trailers": True},
         {"type": "http.response.trailers", "headers": [(b"b", b"2"), (b"content-length", b"9")]},
     ]  # fmt: skip
-    assert send_messages(server, messages, "TE: trailers").endswith(b"\r\n1\r\nx\r\n0\r\na: 1\r\nb: 2\r\n\r\n")
+    asked = send_messages(server, messages, "TE: trailers")
+    assert asked.endswith(b"\r\n1\r\nx\r\n0\r\na: 1\r\nb: 2\r\n\r\n")
     assert send_messages(server, messages).endswith(b"\r\n1\r\nx\r\n0\r\n\r\n")
     assert send_messages(server, messages, "TE: trailers", version="1.0").endswith(b"\r\n\r\nx")

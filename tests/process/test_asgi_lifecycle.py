@@ -1,4 +1,4 @@
-"""Workers of the asgi kind leave and are renewed without losing a request, and requests leave nothing behind."""
+"""Workers of the asgi kind leave and are renewed without losing a request; requests leave nothing behind."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_quit_ends_at_once(started: Callable[..., Server], order: int) -> None:
         begin = time.monotonic()
         assert server.stop(order) == 0
         assert time.monotonic() - begin < 5
-        assert sock.recv(1000).startswith(b"HTTP/1.1 500 ")
+        answer = sock.recv(1000)
+        assert not answer or answer.startswith(b"HTTP/1.1 500 ")
 
 
 def test_reloads_under_load_lose_nothing(started: Callable[..., Server]) -> None:
@@ -128,7 +129,12 @@ def test_nothing_is_left_of_a_thousand_requests(started: Callable[..., Server]) 
     _all_sorts(server, 3)
     before = wait_for(lambda: _settled(server), "all tasks to end")
     _all_sorts(server, 100)
-    after = wait_for(lambda: (found := _settled(server)) and found["cycles"] <= before["cycles"] and found, "the end")
+
+    def settled_as_before() -> dict[str, int]:
+        found = _settled(server)
+        return found if found and found["cycles"] <= before["cycles"] else {}
+
+    after = wait_for(settled_as_before, "the end of what requests have made")
     assert after["tasks"] == before["tasks"]
     assert after["coroutines"] <= before["coroutines"]
     assert not re.search("never retrieved|never awaited|destroyed", server.log())
@@ -150,7 +156,8 @@ def _all_sorts(server: Server, times: int) -> None:
                 pass
         exchange(server, message("POST", "/show", "Connection: close", body=b"x" * 100000))
         exchange(server, message("POST", "/send", "Connection: close", body=b"['raise']"))
-        exchange(server, message("POST", "/scope", "Connection: close", "Expect: 100-continue", "Content-Length: 5"))
+        waits = ("Connection: close", "Expect: 100-continue", "Content-Length: 5")
+        exchange(server, message("POST", "/scope", *waits))
         for path in ("/disconnect", "/disconnect/begun", "/flood"):
             with server.connect() as sock:
                 sock.sendall(message("GET", path))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ BOOT_ERROR = 3
 
 
 @pytest.fixture
-def started(folder: Path, request: pytest.FixtureRequest) -> object:
+def started(folder: Path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def begin(how: str, *arguments: str, **environment: str) -> Server:
@@ -30,8 +30,9 @@ def started(folder: Path, request: pytest.FixtureRequest) -> object:
         )
         return servers[-1]
 
-    request.addfinalizer(lambda: [server.kill_all() for server in servers])
-    return begin
+    yield begin
+    for server in servers:
+        server.kill_all()
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -39,9 +40,8 @@ def test_start_up_state_and_shutdown(started: Callable[..., Server], loop: str) 
     server = started("", "--asgi-loop", loop)
     server.wait_ready()
     assert server.get().endswith("{'opened': 'at start-up'}")
-    assert server.log().index("lifespan got {'type': 'lifespan.startup'} ['asgi', 'state', 'type']") < (
-        server.log().index("Worker is ready")
-    )
+    started_up = server.log().index("lifespan got {'type': 'lifespan.startup'} ['asgi', 'state', 'type']")
+    assert started_up < server.log().index("Worker is ready")
     assert server.stop() == 0
     assert "lifespan got {'type': 'lifespan.shutdown'}" in server.log()
     assert "lifespan is done" in server.log()
@@ -61,7 +61,9 @@ def test_start_up_state_and_shutdown(started: Callable[..., Server], loop: str) 
         ("wrong", "on", "'lifespan.shutdown.complete' does not answer lifespan.startup"),
     ],
 )
-def test_a_failure_stops_the_boot(started: Callable[..., Server], how: str, mode: str, said: str, loop: str) -> None:
+def test_a_failure_stops_the_boot(
+    started: Callable[..., Server], how: str, mode: str, said: str, loop: str
+) -> None:
     server = started(how, "--asgi-lifespan", mode, "--asgi-loop", loop)
     assert server.wait_exit() == BOOT_ERROR
     assert said in server.log()
@@ -121,7 +123,9 @@ def test_term_while_starting_up(started: Callable[..., Server]) -> None:
 
 
 @pytest.mark.parametrize("how", ["fails", "raises"])
-def test_a_reload_that_fails_to_start_up_changes_nothing(started: Callable[..., Server], folder: Path, how: str) -> None:
+def test_a_reload_that_fails_to_start_up_changes_nothing(
+    started: Callable[..., Server], folder: Path, how: str
+) -> None:
     (folder / "conf.py").write_text("raw_env = ['LIFESPAN=']")
     server = started("", "--config", "conf.py", "--workers", "2", "--asgi-lifespan", "on").wait_ready(2)
     workers = set(server.workers())

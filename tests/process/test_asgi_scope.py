@@ -28,8 +28,9 @@ def test_every_key(server: Server) -> None:
     shown: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
     types = shown.pop("types")
     assert types == {
-        "type": "str", "asgi": "dict", "http_version": "str", "method": "str", "scheme": "str", "path": "str",
-        "raw_path": "bytes", "query_string": "bytes", "root_path": "str", "headers": "list", "client": "tuple",
+        "type": "str", "asgi": "dict", "http_version": "str", "method": "str", "scheme": "str",
+        "path": "str", "raw_path": "bytes", "query_string": "bytes", "root_path": "str",
+        "headers": "list", "client": "tuple",
         "server": "tuple", "state": "dict", "extensions": "dict",
     }  # fmt: skip
     assert shown == {
@@ -114,7 +115,8 @@ def test_unix_socket(tmp_path: Path) -> None:
 def test_root_path(tmp_path: Path) -> None:
     with running(tmp_path, "--root-path", "/mou nt") as server:
         shown = fetch(server, "/x%20y")
-    assert (shown["root_path"], shown["path"], shown["raw_path"]) == ("/mou nt", "/mou nt/x y", "b:/mou%20nt/x%20y")
+    assert (shown["root_path"], shown["path"]) == ("/mou nt", "/mou nt/x y")
+    assert shown["raw_path"] == "b:/mou%20nt/x%20y"
 
 
 def test_behind_a_proxy(tmp_path: Path) -> None:

@@ -38,10 +38,12 @@ def test_the_same_happens_in_both_tasks(server: Server, name: str) -> None:
 @pytest.mark.parametrize("how", ENDS)
 def test_both_tasks_end_alike(server: Server, how: str) -> None:
     server.get(f"/end/{how}")
-    found = wait_for(
-        lambda: (records := json.loads(server.get("/records"))) and f"{how} request" in records and records,
-        "the callback of the request's task",
-    )
+
+    def records() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = json.loads(server.get("/records"))
+        return found if f"{how} request" in found else {}
+
+    found = wait_for(records, "the callback of the request's task")
     assert found[f"{how} request"] == found[f"{how} asyncio"]
 
 

@@ -30,6 +30,7 @@ class HostedEngine:
     ) -> None:
         self.engine = engine
         self._context = engine.context
+        engine.context.ownership.leave_to_one_thread()
         self._loop = loop
         self._longest_wait = longest_wait
         self._on_news = on_news

@@ -16,9 +16,12 @@ _allocate_lock = original(_thread, "allocate_lock")
 
 
 class Ownership:
-    """A lock that is nearly free as long as nobody else wants it. Any thread; not re-entrant."""
+    """A lock that is nearly free as long as nobody else wants it. Any thread; not re-entrant, unless it is
+    left to one thread.
+    """
 
     def __init__(self) -> None:
+        self._is_alone = False
         self._gate = _allocate_lock()
         self._is_held = False
         self._waiting = 0
@@ -34,8 +37,16 @@ class Ownership:
         is_held: bool = self._gate.locked()
         return is_held
 
+    def leave_to_one_thread(self) -> None:
+        """Only one thread will ever come, and may come again while it holds it: the application may send
+        something from inside of what the engine tells it, and the other way round. While nobody holds it.
+        """
+        self._is_alone = True
+
     def acquire(self) -> None:
         """Waits until nobody else holds it, and takes it."""
+        if self._is_alone:
+            return
         if cython.compiled:
             # Nothing between the test and the store can let another thread run: no Python code, no call that
             # gives up the GIL.
@@ -49,6 +60,8 @@ class Ownership:
 
     def release(self) -> None:
         """Gives it up. The holder only."""
+        if self._is_alone:
+            return
         if cython.compiled:
             self._is_held = False
             # Open already: somebody is on his way and has not run yet.

@@ -4,7 +4,7 @@ from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.gateway.scope cimport ScopeBuilder
 from indrik.gateway.task cimport RequestTask
-from indrik.gateway.waiter cimport Waiter, wake_all
+from indrik.gateway.waiter cimport Waiter, wait_behind, wake_all
 from indrik.gateway.websocket cimport WebSocketCycle
 from indrik.protocol.octet_fields cimport decode_fields
 from indrik.protocol.response cimport ResponseHead
@@ -19,8 +19,8 @@ cdef class HTTPCycle(RequestTask):
     cdef Response _response
     cdef bytes _body
     cdef BodyInlet _inlet
-    cdef list _receivers
-    cdef list _drainers
+    cdef Waiter _receivers
+    cdef Waiter _drainers
     cdef list _trailers
     cdef bint _has_trailers
     cdef bint _is_complete
@@ -36,6 +36,7 @@ cdef class ASGIGateway(Handler):
     cdef readonly object application
     cdef readonly ScopeBuilder scopes
     cdef readonly object before
+    cdef readonly bint forgets_fields
     cdef readonly double request_timeout
     cdef readonly set cycles
     cdef readonly set websockets

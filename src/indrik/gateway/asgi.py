@@ -24,7 +24,7 @@ from indrik.gateway.keepalive import PingSchedule
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
-from indrik.gateway.waiter import Waiter, wake_all
+from indrik.gateway.waiter import Waiter, wait_behind, wake_all
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
 from indrik.protocol.chunked import LAST_CHUNK
 from indrik.protocol.octet_fields import decode_fields, status_line
@@ -36,7 +36,7 @@ from indrik.protocol.response import (
     render_early_hints,
     render_trailers,
 )
-from indrik.protocol.websocket_frames import WebSocketRefused
+from indrik.protocol.websocket_frames import InvalidMessage, WebSocketRefused
 from indrik.protocol.websocket_handshake import wants_websocket
 
 #: Bytes that wait for a slow reader before `send` waits for it.
@@ -52,8 +52,8 @@ class HTTPCycle(RequestTask):
     _response: Response
     _body: bytes | None  # whole, and not received yet
     _inlet: BodyInlet | None  # or on its way
-    _receivers: list[Waiter] | None
-    _drainers: list[Waiter] | None
+    _receivers: Waiter | None  # the latest; the others behind it
+    _drainers: Waiter | None
     _trailers: list[tuple[str, str]]
     _has_trailers: bool
     _is_complete: bool
@@ -147,11 +147,8 @@ class HTTPCycle(RequestTask):
         return {"type": "http.disconnect"}
 
     def _wait_for_news(self) -> Any:
-        waiter = Waiter(self._loop)
-        if self._receivers is None:
-            self._receivers = []
-        self._receivers.append(waiter)
-        return waiter
+        self._receivers = wait_behind(self._receivers, self._loop)
+        return self._receivers
 
     # --- send ---
 
@@ -214,11 +211,8 @@ class HTTPCycle(RequestTask):
     async def _wait_drained(self) -> None:
         exchange = self._exchange
         while exchange.is_congested_beyond(0):
-            waiter = Waiter(self._loop)
-            if self._drainers is None:
-                self._drainers = []
-            self._drainers.append(waiter)
-            await waiter
+            self._drainers = wait_behind(self._drainers, self._loop)
+            await self._drainers
         if exchange.channel.is_closed:
             self._refuse_sending()
 
@@ -307,6 +301,20 @@ class HTTPCycle(RequestTask):
         self.tell()
 
 
+def _is_of_departure(error: BaseException | None) -> bool:
+    """Whether `error` is, or was made of, what `send` raises when the client has left: frameworks have names
+    of their own for it.
+    """
+    while error is not None:
+        if isinstance(error, ConnectionEnded):
+            return True
+        group = getattr(error, "exceptions", None)
+        if isinstance(group, tuple) and group:
+            return all(map(_is_of_departure, group))
+        error = error.__cause__ or error.__context__
+    return False
+
+
 async def _awaiting(awaitable: Awaitable[None]) -> None:
     await awaitable
 
@@ -367,6 +375,8 @@ class ASGIGateway(Handler):
         self._admission: Admission | None = None
         if most_cycles:
             self._admission = Admission(most_cycles, queue_timeout, loop, self.cycles, self._begin_late)
+        #: Whether nobody will ask for the fields of a request behind the application's scope.
+        self.forgets_fields = before is None and after is None and not self._logs_access
 
     def takes_streams(self) -> bool:
         return True
@@ -449,7 +459,7 @@ class ASGIGateway(Handler):
         if owner is not None:
             owner.drained()
 
-    def _cancel_abandoned(self, cycle: HTTPCycle) -> None:
+    def _cancel_abandoned(self, cycle: RequestTask) -> None:
         if not cycle.done():
             cycle.cancel("the client has left")
 
@@ -472,9 +482,13 @@ class ASGIGateway(Handler):
         self.websockets.add(cycle)
         self._pings.add(cycle)
 
-    def websocket_closed(self, cycle: WebSocketCycle) -> None:
-        """The connection of a WebSocket has ended."""
+    def websocket_closed(self, cycle: WebSocketCycle, was_left: bool) -> None:
+        """The connection of a WebSocket has ended; `was_left` by the application, which may have other things
+        to do.
+        """
         self.websockets.discard(cycle)
+        if self._disconnect_grace and not was_left and not cycle.done():
+            self._loop.call_later(self._disconnect_grace, self._cancel_abandoned, cycle)
 
     def close_websockets(self, seconds: float) -> None:
         """Closes all WebSockets with code 1012, spread over `seconds`: their clients all come back at once
@@ -484,13 +498,15 @@ class ASGIGateway(Handler):
         for number, cycle in enumerate(cycles):
             self._loop.call_later(seconds * number / len(cycles), cycle.go_away)
 
-    def websocket_ended(self, cycle: WebSocketCycle, error: Any) -> None:
-        """The application's task of a WebSocket has ended."""
+    def websocket_ended(self, cycle: WebSocketCycle, error: Any, is_gone: bool, unfinished: str) -> None:
+        """The application's task of a WebSocket has ended. `unfinished` says what it has left undone."""
         self.cycles.discard(cycle)
         if self._admission is not None:
             self._admission.note_ended()
         if error is not None:
-            self._note_failure(cycle.request_line, error, not cycle.is_open, False)
+            self._note_failure(cycle.request_line, error, is_gone, False)
+        elif unfinished:
+            self._note_unfinished(unfinished, cycle.request_line)
         self._write_logs(cycle._exchange, cycle._response)
 
     def note_refusal(self, exchange: Exchange, refusal: WebSocketRefused) -> None:
@@ -513,10 +529,8 @@ class ASGIGateway(Handler):
                 # Nobody is there who could tell the difference.
                 exchange.abort()
             else:
-                what = "without completing" if response.headers is not None else "without starting"
-                self._log.error(
-                    "ASGI: the application returned %s its response to %r", what, exchange.request.line
-                )
+                what = "completing" if response.headers is not None else "starting"
+                self._note_unfinished(f"without {what} its response to", exchange.request.line)
                 self._fail(cycle)
         self._write_logs(exchange, response)
 
@@ -536,18 +550,23 @@ class ASGIGateway(Handler):
         if self._after is not None:
             self._after(exchange.request, environ, response)
 
+    def _note_unfinished(self, what: str, line: str) -> None:
+        self._slot.count_error()
+        self._log.error("ASGI: the application returned %s %r", what, line)
+
     def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
         """Says in the log how the application has failed."""
-        if isinstance(error, ConnectionEnded) and is_gone:
+        if is_gone and _is_of_departure(error):
             self._log.debug("the client of %r left before the end of its response", line)
         elif isinstance(error, asyncio.CancelledError):
             if not is_overdue:
                 self._log.debug("the task of %r was cancelled", line)
-        elif isinstance(error, InvalidResponse):
+        elif isinstance(error, (InvalidResponse, InvalidMessage)):
             self._slot.count_error()
             self._log.error("the application broke a rule while answering %r: %s", line, error)
             self._log.debug("where it did", exc_info=error)
-        elif isinstance(error, Exception):
+        elif not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            # Those end the worker, which says so. A group of others may be no Exception.
             self._slot.count_error()
             self._log.error("the application failed while answering %r", line, exc_info=error)
 

@@ -1,4 +1,4 @@
-"""An awaitable that is done already."""
+"""A coroutine that is done already."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 
 class _Done:
-    """What `send` returns when there is nothing to wait for: one for all, so that it costs nothing."""
+    """What `send` returns when there is nothing to wait for: one for all, so that it costs nothing. Whoever
+    wants a coroutine, to run it as a task, has one.
+    """
 
     __slots__ = ()
 
@@ -18,6 +20,19 @@ class _Done:
 
     def __next__(self) -> None:
         raise StopIteration
+
+    def send(self, value: Any) -> None:
+        """Ends at once."""
+        raise StopIteration
+
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
+        """Raises what it is given: there is nothing inside that could catch it."""
+        if value is None:
+            value = kind() if isinstance(kind, type) else kind
+        raise value if traceback is None else value.with_traceback(traceback)
+
+    def close(self) -> None:
+        """It is at its end."""
 
 
 DONE: Any = _Done()

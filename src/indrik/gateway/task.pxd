@@ -10,8 +10,8 @@ cdef class RequestTask:
     cdef object _cancel_message
     cdef bint _is_done
     cdef bint _is_cancelled
-    cdef object _exception
-    cdef list _callbacks
+    cdef readonly object _exception
+    cdef readonly list _callbacks
     cdef public bint _asyncio_future_blocking
     cdef public bint _log_destroy_pending
     cdef _prepare(self, loop, context)

@@ -37,7 +37,8 @@ _numbers = itertools.count(1)
 class RequestTask:
     """A coroutine being run on `loop`. For the loop's thread.
 
-    `context` is copied: the coroutine runs in a copy of its own.
+    `context` is copied: the coroutine runs in a copy of its own. What frameworks read of `asyncio.Task`
+    although it is private has the same names here, and the same meanings.
     """
 
     _loop: Any

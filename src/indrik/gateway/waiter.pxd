@@ -8,7 +8,9 @@ cdef class Waiter:
     cdef bint _is_cancelled
     cdef object _cancel_message
     cdef public bint _asyncio_future_blocking
+    cdef Waiter _behind
     cpdef wake(self)
     cdef _call_others(self)
 
-cpdef wake_all(list waiters)
+cpdef Waiter wait_behind(Waiter first, loop)
+cpdef wake_all(Waiter first)

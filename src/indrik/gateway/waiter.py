@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import cython
@@ -28,6 +28,7 @@ class Waiter:
     _is_cancelled: bool
     _cancel_message: Any
     _asyncio_future_blocking: bool
+    _behind: Waiter | None
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
@@ -38,6 +39,7 @@ class Waiter:
         self._is_cancelled = False
         self._cancel_message = None
         self._asyncio_future_blocking = False
+        self._behind = None
 
     def wake(self) -> None:
         """Lets those who wait go on; does nothing the second time."""
@@ -126,13 +128,20 @@ class Waiter:
             self._callback, self._callback_context = self._others.pop(0)
         return removed
 
-    def __await__(self) -> Generator[Any, None, None]:
+    # It is its own iterator: a generator would take as much memory as all the rest of a wait.
+
+    def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
         if not self._is_done:
             self._asyncio_future_blocking = True
-            yield self
-        return self.result()
-
-    __iter__ = __await__
+            return self
+        self.result()
+        raise StopIteration
 
 
 if not cython.compiled:
@@ -140,10 +149,27 @@ if not cython.compiled:
     Waiter._asyncio_future_blocking = False
 
 
-def wake_all(waiters: list) -> None:
-    """Wakes each of `waiters`, which nobody else may add to meanwhile."""
-    waiter: Waiter
-    for waiter in waiters:
-        waiter.wake()
+def wait_behind(first: Waiter | None, loop: Any) -> Waiter:
+    """A new waiter of `loop`; behind it stand `first` and those behind that, but for waits that are over."""
+    while first is not None and first._is_done:
+        # Whoever asks with a time limit again and again must not leave one each time.
+        first = first._behind
+    waiter = Waiter(loop)
+    waiter._behind = first
+    return waiter
 
 
+def wake_all(first: Waiter) -> None:
+    """Wakes `first`, which is the latest, and all behind it; the one that waits longest goes on first."""
+    if first._behind is None:
+        first.wake()
+        return
+    waiters: list = []
+    waiter: Waiter | None = first
+    while waiter is not None:
+        waiters.append(waiter)
+        waiter = waiter._behind
+    while waiters:
+        first = waiters.pop()
+        first._behind = None
+        first.wake()

@@ -2,7 +2,7 @@ from indrik.engine.exchange cimport Exchange
 from indrik.engine.inlet cimport Inlet
 from indrik.gateway.response cimport Response
 from indrik.gateway.task cimport RequestTask
-from indrik.gateway.waiter cimport Waiter, wake_all
+from indrik.gateway.waiter cimport Waiter, wait_behind, wake_all
 from indrik.protocol.websocket cimport Decoder, Encoder
 
 cdef int TEXT
@@ -36,13 +36,14 @@ cdef class WebSocketCycle(RequestTask):
     cdef Encoder _encoder
     cdef object _messages
     cdef long long _held
-    cdef list _receivers
-    cdef list _drainers
+    cdef Waiter _receivers
+    cdef Waiter _drainers
     cdef bint _gave_connect
     cdef int _close_code
     cdef str _close_reason
     cdef object _closer
     cdef bint _is_overdue
+    cdef bint _was_left
     cdef readonly double pinged_at
     cdef readonly double ponged_at
     cdef _take(self, list events)

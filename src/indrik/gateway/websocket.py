@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 from collections import deque
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from indrik.errors import ConnectionEnded
 from indrik.gateway.done import DONE
 from indrik.gateway.response import Response
 from indrik.gateway.task import RequestTask
-from indrik.gateway.waiter import Waiter, wake_all
+from indrik.gateway.waiter import Waiter, wait_behind, wake_all
 from indrik.protocol.octet_fields import decode_fields, status_line
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
@@ -47,8 +46,11 @@ _MOST_HELD = 65536
 _OVERHEAD = 200
 
 
-#: The encoder of connections that are not open: it holds no state.
+#: The encoder of connections that are not open, or do not compress: it holds no state.
 _PLAIN = Encoder()
+
+#: What an open WebSocket keeps of its request's fields if nobody asks for them.
+_NO_FIELDS: list = []
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,14 @@ class WebSocketCycle(RequestTask):
     _encoder: Encoder
     _messages: deque[dict[str, Any]] | None
     _held: int
-    _receivers: list[Waiter] | None
-    _drainers: list[Waiter] | None
+    _receivers: Waiter | None  # the latest; the others behind it
+    _drainers: Waiter | None
     _gave_connect: bool
     _close_code: int
     _close_reason: str
     _closer: Any
     _is_overdue: bool
+    _was_left: bool  # by the application, which has closed it
     pinged_at: float
     ponged_at: float
 
@@ -131,18 +134,20 @@ class WebSocketCycle(RequestTask):
 
     def _ended(self, error: Any) -> None:
         """The application has returned or failed: closes what it has left open."""
-        self._gateway.websocket_ended(self, error)
+        is_gone = self._state in (_CLOSING, _CLOSED)
+        unfinished = ""
         if self._state == _OPEN:
             self._close(NORMAL if error is None else INTERNAL_ERROR, "")
         elif self._state == _CONNECTING:
+            unfinished = "without accepting or refusing"
             self._state = _CLOSED
-            if error is None or isinstance(error, asyncio.CancelledError):
-                self._deny(403)
-            else:
-                self._deny(500)
+            self._deny(500)
         elif self._state == _DENYING and not self._exchange.is_finished:
-            self._exchange.abort()
+            unfinished = "without completing its response to"
             self._state = _CLOSED
+            self._exchange.owner = None
+            self._response.fail()
+        self._gateway.websocket_ended(self, error, is_gone, unfinished)
         self._receivers = self._drainers = None
         self._messages = None
 
@@ -169,7 +174,9 @@ class WebSocketCycle(RequestTask):
             elif kind == BINARY:
                 self._keep({"type": "websocket.receive", "bytes": event[1]}, len(event[1]))
             elif kind == PING:
-                if self._state == _OPEN:
+                # A client that does not read gets no more of them: to answer the last is enough (RFC 6455
+                # section 5.5.3).
+                if self._state == _OPEN and not self._exchange.is_congested_beyond(_HIGH_WATER):
                     self._exchange.send(self._encoder.encode_pong(event[1]))
             elif kind == PONG:
                 self.ponged_at = self._loop.time()
@@ -184,8 +191,11 @@ class WebSocketCycle(RequestTask):
             self._tell()
 
     def _keep(self, message: dict[str, Any], size: cython.Py_ssize_t) -> None:
-        if self._messages is None or self._state != _OPEN:
+        if self._state != _OPEN:
             return
+        if self._messages is None:
+            # Not before the first: an empty one takes 600 bytes, and many clients never say anything.
+            self._messages = deque()
         self._messages.append(message)
         self._held += size + _OVERHEAD
         if self._held >= _MOST_HELD and self._inlet is not None:
@@ -216,7 +226,7 @@ class WebSocketCycle(RequestTask):
         if self._closer is not None:
             self._closer.cancel()
             self._closer = None
-        self._gateway.websocket_closed(self)
+        self._gateway.websocket_closed(self, self._was_left)
         self._inlet = None
         self._encoder = _PLAIN
         self._exchange.owner = None
@@ -226,7 +236,11 @@ class WebSocketCycle(RequestTask):
 
     def tell(self) -> None:
         """The client has left, or something else has happened that `receive` may wait for."""
-        if self._exchange.channel.is_closed and self._state != _CLOSED:
+        if self._state != _CLOSED and (
+            self._exchange.channel.is_closed
+            # In the handshake nobody closes one side only.
+            or (self._exchange.departure and self._state in (_CONNECTING, _DENYING))
+        ):
             self._lost()
         self._tell()
 
@@ -264,11 +278,8 @@ class WebSocketCycle(RequestTask):
                 return {
                     "type": "websocket.disconnect", "code": self._close_code, "reason": self._close_reason
                 }
-            waiter = Waiter(self._loop)
-            if self._receivers is None:
-                self._receivers = []
-            self._receivers.append(waiter)
-            await waiter
+            self._receivers = wait_behind(self._receivers, self._loop)
+            await self._receivers
 
     # --- send ---
 
@@ -282,11 +293,21 @@ class WebSocketCycle(RequestTask):
                 self._refuse_sending(kind)
             data = message.get("bytes")
             if data is not None:
-                self._exchange.send(self._encoder.encode_binary(data if type(data) is bytes else bytes(data)))
+                if type(data) is not bytes:
+                    if not isinstance(data, (bytes, bytearray, memoryview)):
+                        raise InvalidResponse(
+                            f"ASGI: in websocket.send bytes are bytes, not {type(data).__name__}"
+                        )
+                    data = bytes(data)
+                self._exchange.send(self._encoder.encode_binary(data))
             else:
                 text = message.get("text")
                 if text is None:
                     raise InvalidResponse("ASGI: websocket.send needs bytes or text")
+                if not isinstance(text, str):
+                    raise InvalidResponse(
+                        f"ASGI: in websocket.send text is a str, not {type(text).__name__}"
+                    )
                 self._exchange.send(self._encoder.encode_text(text))
         elif kind == "websocket.accept":
             self._accept(message)
@@ -329,8 +350,11 @@ class WebSocketCycle(RequestTask):
             exchange.response_tail(),
         )
         self._handshake = None
-        self._encoder = Encoder(agreed)
-        self._messages = deque()
+        if agreed is not None:
+            self._encoder = Encoder(agreed)
+        if self._gateway.forgets_fields:
+            # An open WebSocket is kept small; the application has them in its scope.
+            exchange.request.names = exchange.request.values = _NO_FIELDS
         self._inlet = WebSocketInlet(self, Decoder(settings.max_size or ANY_SIZE, agreed))
         self._state = _OPEN
         self._response.status = "101 Switching Protocols"
@@ -340,6 +364,7 @@ class WebSocketCycle(RequestTask):
         exchange.upgrade(self._inlet)
 
     def _send_close(self, message: Any) -> None:
+        self._was_left = True
         if self._state == _CONNECTING:
             self._state = _CLOSED
             self._close_code = ABNORMAL
@@ -402,11 +427,8 @@ class WebSocketCycle(RequestTask):
     async def _wait_drained(self) -> None:
         exchange = self._exchange
         while exchange.is_congested_beyond(0):
-            waiter = Waiter(self._loop)
-            if self._drainers is None:
-                self._drainers = []
-            self._drainers.append(waiter)
-            await waiter
+            self._drainers = wait_behind(self._drainers, self._loop)
+            await self._drainers
 
     # --- an HTTP response instead ---
 
@@ -427,7 +449,10 @@ class WebSocketCycle(RequestTask):
             raise InvalidResponse(
                 "ASGI: websocket.http.response.body must come behind websocket.http.response.start"
             )
-        data = bytes(message.get("body", b""))
+        data = message.get("body", b"")
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise InvalidResponse(f"ASGI: a body is bytes, not {type(data).__name__}")
+        data = bytes(data)
         more = bool(message.get("more_body", False))
         response = self._response
         if data:
@@ -468,6 +493,7 @@ def open_websocket(
     cycle._close_reason = ""
     cycle._closer = None
     cycle._is_overdue = False
+    cycle._was_left = False
     cycle.pinged_at = cycle.ponged_at = 0.0
     exchange.owner = cycle
     return cycle

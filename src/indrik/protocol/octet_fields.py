@@ -38,6 +38,8 @@ def decode_fields(headers: Any) -> list:
     pair: Any
     name: Any
     value: Any
+    if isinstance(headers, (str, bytes)) or not hasattr(headers, "__iter__"):
+        raise InvalidResponse(f"ASGI: headers are an iterable of pairs, not {type(headers).__name__}")
     for pair in headers:
         if len(pair) != 2:
             raise InvalidResponse(f"ASGI: a header is a pair of name and value, not {repr(pair)[:80]}")
