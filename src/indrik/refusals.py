@@ -52,6 +52,7 @@ KINDS = (
     Kind("websocket-frame", "a client has broken the framing of WebSocket"),
     Kind("websocket-payload", "a message of a WebSocket cannot be decoded"),
     Kind("websocket-size", "a message is larger than websocket_max_message_size"),
+    Kind("untrusted-host", "a host that is not in the TRUSTED_HOSTS of a Flask application"),
 )
 
 _NUMBERS = {kind.name: number for number, kind in enumerate(KINDS)}

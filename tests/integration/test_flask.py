@@ -323,7 +323,7 @@ class TestConfiguration:
 
 
 class TestRoutes:
-    @pytest.mark.parametrize("kind", [[], ["--threads=2"]])
+    @pytest.mark.parametrize("kind", [[], ["--threads=2"], ["--worker-class=gevent"]])
     def test_access_log(self, tmp_path: Path, kind: list[str]) -> None:
         arguments = ["--access-logfile=-", "--access-logformat=%({route}x)s %({indrik.route}e)s %(s)s"]
         with configured({}, tmp_path, *arguments, *kind) as server:
@@ -365,7 +365,7 @@ class TestRoutes:
             server.wait_until(lambda: server.access_log == "-\n/<anything>\n", "two lines")
 
 
-@pytest.mark.parametrize("kind", [[], ["--threads=4"]])
+@pytest.mark.parametrize("kind", [[], ["--threads=4"], ["--worker-class=gevent"]])
 def test_teardown_runs_for_every_request(tmp_path: Path, kind: list[str]) -> None:
     """As often as with Flask's own test client: once, and once more for a stream that holds the context.
     Clients that leave in the middle change nothing, and nothing of a request is there in the next.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from indrik.workers import SUPPORTED_WORKERS
 from tests.integration.suites import run_suite, source_of
 
 if sys.version_info >= (3, 11):
@@ -19,8 +20,10 @@ else:
 FOLDER = Path(__file__).parent
 REASONS: dict[str, dict[str, str]] = tomllib.loads((FOLDER / "suite_failures.toml").read_text("utf-8"))
 
+#: Every kind that serves WSGI applications, the names of one kind once.
+WSGI_KINDS = {path: kind for kind, path in reversed(SUPPORTED_WORKERS.items()) if kind != "asgi"}
 #: One kind takes ten seconds. The others run when the environment variable SUITES says `all`.
-KINDS = ["sync", "gthread"] if os.environ.get("SUITES") == "all" else ["sync"]
+KINDS = sorted(WSGI_KINDS.values()) if os.environ.get("SUITES") == "all" else ["sync"]
 
 
 def failed(outcomes: dict[str, str]) -> set[str]:

@@ -20,7 +20,11 @@ from tests.integration.wire import Answer, connect
 FOLDER = Path(__file__).parent
 BODY = bytes(range(256)) * 40
 LARGE = 64 << 20
-KINDS = {"sync": [], "gthread": ["--worker-class", "gthread", "--threads", "1"]}
+KINDS = {
+    "sync": [],
+    "gthread": ["--worker-class=gthread", "--threads=1"],
+    "gevent": ["--worker-class=gevent", "--worker-greenlets=1"],
+}
 
 
 @pytest.fixture(scope="module")
