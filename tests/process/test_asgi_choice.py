@@ -40,6 +40,10 @@ def wsgi(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
+class Shop:
+    async def __call__(self, scope, receive, send):
+        await application(scope, receive, send)
+
 class Double:
     def __init__(self, scope): ...
     async def __call__(self, receive, send): ...
@@ -88,7 +92,7 @@ def test_an_upgrade_to_asgi_by_a_reload(serve: ServerFactory, folder: Path) -> N
         (("--threads", "2"), "app:application", r"kind gthread \(because of threads\) serve WSGI"),
         (("-k", "asgi"), "app:wsgi", "kind asgi serve ASGI: use the kind sync"),
         ((), "app:Double", "ASGI 2"),
-        ((), "app:create", "--factory"),
+        ((), "app:Shop", "--factory"),
         (("--preload", "-k", "sync"), "app:application", "use -k asgi"),
     ],
 )
@@ -114,8 +118,9 @@ def test_a_wrong_kind_while_reloading_is_answered_500(serve: ServerFactory) -> N
 # --- options
 
 
-def test_factory(serve: ServerFactory) -> None:
-    assert serve("--factory", app="app:create").get().split()[1] == "1"
+@pytest.mark.parametrize("app", ["app:create", "app:Shop"])
+def test_factory(serve: ServerFactory, app: str) -> None:
+    assert serve("--factory", app=app).get().split()[1] == "1"
 
 
 def test_a_factory_that_is_called_already(serve: ServerFactory) -> None:
