@@ -342,7 +342,10 @@ def test_those_who_wait_at_the_end_of_the_grace_are_cut(serve: ServerFactory, fo
     assert "Traceback" not in server.log()
 
 
-def test_gthread_has_no_more_in_progress(serve: ServerFactory, folder: Path) -> None:
+@pytest.mark.parametrize("kind", [("--threads", "4"), ("-k", "gevent")], ids=["gthread", "gevent"])
+def test_no_kind_has_more_in_progress(serve: ServerFactory, folder: Path, kind: tuple[str, ...]) -> None:
+    if "gevent" in kind:
+        pytest.importorskip("gevent")
     (folder / "app.py").write_text(
         "import os, time\n"
         "def application(environ, start_response):\n"
@@ -351,7 +354,7 @@ def test_gthread_has_no_more_in_progress(serve: ServerFactory, folder: Path) -> 
         "    start_response('200 OK', [('Content-Length', '2')])\n"
         "    return [b'ok']\n"
     )
-    server = serve("--threads", "4", "--limit-concurrency", "1").wait_ready()
+    server = serve(*kind, "--limit-concurrency", "1").wait_ready()
     with ask(server, f"/until/{folder}/one") as first, ask(server, "/") as second:
         second.settimeout(0.3)
         with pytest.raises(TimeoutError):
