@@ -40,6 +40,10 @@ def wsgi(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
+class Shop:
+    async def __call__(self, scope, receive, send):
+        await application(scope, receive, send)
+
 class Double:
     def __init__(self, scope): ...
     async def __call__(self, receive, send): ...
@@ -88,7 +92,7 @@ def test_an_upgrade_to_asgi_by_a_reload(serve: ServerFactory, folder: Path) -> N
         (("--threads", "2"), "app:application", r"kind gthread \(because of threads\) serve WSGI"),
         (("-k", "asgi"), "app:wsgi", "kind asgi serve ASGI: use the kind sync"),
         ((), "app:Double", "ASGI 2"),
-        ((), "app:create", "--factory"),
+        ((), "app:Shop", "--factory"),
         (("--preload", "-k", "sync"), "app:application", "use -k asgi"),
     ],
 )
@@ -114,8 +118,9 @@ def test_a_wrong_kind_while_reloading_is_answered_500(serve: ServerFactory) -> N
 # --- options
 
 
-def test_factory(serve: ServerFactory) -> None:
-    assert serve("--factory", app="app:create").get().split()[1] == "1"
+@pytest.mark.parametrize("app", ["app:create", "app:Shop"])
+def test_factory(serve: ServerFactory, app: str) -> None:
+    assert serve("--factory", app=app).get().split()[1] == "1"
 
 
 def test_a_factory_that_is_called_already(serve: ServerFactory) -> None:
@@ -337,7 +342,10 @@ def test_those_who_wait_at_the_end_of_the_grace_are_cut(serve: ServerFactory, fo
     assert "Traceback" not in server.log()
 
 
-def test_gthread_has_no_more_in_progress(serve: ServerFactory, folder: Path) -> None:
+@pytest.mark.parametrize("kind", [("--threads", "4"), ("-k", "gevent")], ids=["gthread", "gevent"])
+def test_no_kind_has_more_in_progress(serve: ServerFactory, folder: Path, kind: tuple[str, ...]) -> None:
+    if "gevent" in kind:
+        pytest.importorskip("gevent")
     (folder / "app.py").write_text(
         "import os, time\n"
         "def application(environ, start_response):\n"
@@ -346,7 +354,7 @@ def test_gthread_has_no_more_in_progress(serve: ServerFactory, folder: Path) -> 
         "    start_response('200 OK', [('Content-Length', '2')])\n"
         "    return [b'ok']\n"
     )
-    server = serve("--threads", "4", "--limit-concurrency", "1").wait_ready()
+    server = serve(*kind, "--limit-concurrency", "1").wait_ready()
     with ask(server, f"/until/{folder}/one") as first, ask(server, "/") as second:
         second.settimeout(0.3)
         with pytest.raises(TimeoutError):

@@ -36,7 +36,7 @@ if it fails, the old workers go on |
 | slow and silent clients | wait as long as they like | have time limits (`header_timeout`, \
 `body_timeout`, `write_timeout`) |
 | variables `UVICORN_*` | set options | do nothing; arguments in `INDRIK_CMD_ARGS` are read |
-| a factory without `--factory` | called, with a warning | an error that names `--factory` |
+| a factory without `--factory` | called, with a warning | called if it is a function |
 | ASGI 2 | wrapped | an error; `asgiref.compatibility.guarantee_single_callable` wraps it |
 
 In a script, `indrik.run(app, host="0.0.0.0", port=8000)` takes uvicorn's keywords as well as the names of

@@ -75,7 +75,7 @@ class GeventWorker(ServingWorker):
         self._crowd = Greenlets(
             gateway,
             self._host,
-            self.cfg.worker_greenlets,
+            min(self.cfg.worker_greenlets, self.cfg.limit_concurrency or self.cfg.worker_greenlets),
             self.cfg.queue_timeout,
             self.longest_wait,
             self._news.set,

@@ -85,7 +85,8 @@ ROWS = (
         own=True,
         help="Requests and WebSockets that one worker has in progress at most; 0 = any number for `asgi`. "
         "Another waits for its turn, and is answered 503 with Retry-After after `queue_timeout`. Connections "
-        "without a request do not count. `gthread` has no more in progress than `threads`, `sync` one.",
+        "without a request do not count. `gthread` has no more in progress than `threads`, `gevent` "
+        "than `worker_greenlets`, `sync` one.",
     ),
     Setting(
         name="worker_greenlets",
