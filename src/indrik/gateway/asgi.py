@@ -478,7 +478,7 @@ class ASGIGateway(Handler):
         """The application's task of a WebSocket has ended. `unfinished` says what it has left undone."""
         self.cycles.discard(cycle)
         if error is not None:
-            self._note_failure(cycle.request_line, error, is_gone, False)
+            self._note_failure(cycle.request_line, error, is_gone, cycle.cancelling() > 0)
         elif unfinished:
             self._note_unfinished(unfinished, cycle.request_line)
         self._write_logs(cycle._exchange, cycle._response)
@@ -494,7 +494,7 @@ class ASGIGateway(Handler):
         self.cycles.discard(cycle)
         if error is not None:
             gone = exchange.is_disconnected or exchange.is_finished
-            self._note_failure(exchange.request.line, error, gone, cycle._is_overdue)
+            self._note_failure(exchange.request.line, error, gone, cycle.cancelling() > 0)
             self._fail(cycle)
         elif not cycle._is_complete and not exchange.is_finished:
             if exchange.is_disconnected or exchange.departure:
@@ -525,13 +525,12 @@ class ASGIGateway(Handler):
         self._slot.count_error()
         self._log.error("ASGI: the application returned %s %r", what, line)
 
-    def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
+    def _note_failure(self, line: str, error: Any, is_gone: bool, was_cancelled: bool) -> None:
         """Says in the log how the application has failed."""
         if is_gone and _is_of_departure(error):
             self._log.debug("the client of %r left before the end of its response", line)
-        elif isinstance(error, asyncio.CancelledError):
-            if not is_overdue:
-                self._log.debug("the task of %r was cancelled", line)
+        elif isinstance(error, asyncio.CancelledError) and was_cancelled:
+            self._log.debug("the task of %r was cancelled", line)
         elif isinstance(error, (InvalidResponse, InvalidMessage)):
             self._slot.count_error()
             self._log.error("the application broke a rule while answering %r: %s", line, error)
