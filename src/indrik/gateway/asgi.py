@@ -355,7 +355,6 @@ class ASGIGateway(Handler):
         self.before = before
         self.request_timeout = request_timeout
         self.cycles: set[RequestTask] = set()
-        self.websockets: set[WebSocketCycle] = set()
         self._websocket = websocket or WebSocketSettings()
         self._pings = PingSchedule(self._websocket, loop)
         self._environs = environs
@@ -455,14 +454,12 @@ class ASGIGateway(Handler):
 
     def websocket_opened(self, cycle: WebSocketCycle) -> None:
         """A client and the application have agreed on a WebSocket."""
-        self.websockets.add(cycle)
         self._pings.add(cycle)
 
     def websocket_closed(self, cycle: WebSocketCycle, was_left: bool) -> None:
         """The connection of a WebSocket has ended; `was_left` by the application, which may have other things
         to do.
         """
-        self.websockets.discard(cycle)
         if self._disconnect_grace and not was_left and not cycle.done():
             self._loop.call_later(self._disconnect_grace, self._cancel_abandoned, cycle)
 
@@ -470,7 +467,7 @@ class ASGIGateway(Handler):
         """Closes all WebSockets with code 1012, spread over `seconds`: their clients all come back at once
         otherwise.
         """
-        cycles = list(self.websockets)
+        cycles = [cycle for cycle in self.cycles if isinstance(cycle, WebSocketCycle) and cycle.is_open]
         for number, cycle in enumerate(cycles):
             self._loop.call_later(seconds * number / len(cycles), cycle.go_away)
 
