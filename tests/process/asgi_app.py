@@ -71,6 +71,8 @@ async def send_messages(scope: Any, receive: Any, send: Any) -> None:
     for message in ast.literal_eval((await whole_body(receive)).decode()):
         if message == "raise":
             raise ValueError("raised by the application")
+        if message == "cancel":
+            raise asyncio.CancelledError("by the application itself")
         if message == "receive":
             note(f"received {await receive()!r}")
         elif message == "return":

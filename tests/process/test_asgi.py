@@ -171,6 +171,7 @@ WRONG = {
     "return-first": ([], "returned without starting its response to 'POST /send HTTP/1.1'"),
     "return-started": ([START, "return"], "returned without completing its response"),
     "raise-first": (["raise"], "ValueError: raised by the application"),
+    "cancelled": ([START, "cancel"], "CancelledError: by the application itself"),
     "raise-started": ([START, "raise"], "ValueError: raised by the application"),
 }  # fmt: skip
 

@@ -39,7 +39,6 @@ cdef class ASGIGateway(Handler):
     cdef readonly bint forgets_fields
     cdef readonly double request_timeout
     cdef readonly set cycles
-    cdef readonly set websockets
     cdef object _websocket
     cdef object _pings
     cdef EnvironBuilder _environs

@@ -359,7 +359,6 @@ class ASGIGateway(Handler):
         self.before = before
         self.request_timeout = request_timeout
         self.cycles: set[RequestTask] = set()
-        self.websockets: set[WebSocketCycle] = set()
         self._websocket = websocket or WebSocketSettings()
         self._pings = PingSchedule(self._websocket, loop)
         self._environs = environs
@@ -479,14 +478,12 @@ class ASGIGateway(Handler):
 
     def websocket_opened(self, cycle: WebSocketCycle) -> None:
         """A client and the application have agreed on a WebSocket."""
-        self.websockets.add(cycle)
         self._pings.add(cycle)
 
     def websocket_closed(self, cycle: WebSocketCycle, was_left: bool) -> None:
         """The connection of a WebSocket has ended; `was_left` by the application, which may have other things
         to do.
         """
-        self.websockets.discard(cycle)
         if self._disconnect_grace and not was_left and not cycle.done():
             self._loop.call_later(self._disconnect_grace, self._cancel_abandoned, cycle)
 
@@ -494,7 +491,7 @@ class ASGIGateway(Handler):
         """Closes all WebSockets with code 1012, spread over `seconds`: their clients all come back at once
         otherwise.
         """
-        cycles = list(self.websockets)
+        cycles = [cycle for cycle in self.cycles if isinstance(cycle, WebSocketCycle) and cycle.is_open]
         for number, cycle in enumerate(cycles):
             self._loop.call_later(seconds * number / len(cycles), cycle.go_away)
 
@@ -504,7 +501,7 @@ class ASGIGateway(Handler):
         if self._admission is not None:
             self._admission.note_ended()
         if error is not None:
-            self._note_failure(cycle.request_line, error, is_gone, False)
+            self._note_failure(cycle.request_line, error, is_gone, cycle.cancelling() > 0)
         elif unfinished:
             self._note_unfinished(unfinished, cycle.request_line)
         self._write_logs(cycle._exchange, cycle._response)
@@ -522,7 +519,7 @@ class ASGIGateway(Handler):
             self._admission.note_ended()
         if error is not None:
             gone = exchange.is_disconnected or exchange.is_finished
-            self._note_failure(exchange.request.line, error, gone, cycle._is_overdue)
+            self._note_failure(exchange.request.line, error, gone, cycle.cancelling() > 0)
             self._fail(cycle)
         elif not cycle._is_complete and not exchange.is_finished:
             if exchange.is_disconnected or exchange.departure:
@@ -554,13 +551,12 @@ class ASGIGateway(Handler):
         self._slot.count_error()
         self._log.error("ASGI: the application returned %s %r", what, line)
 
-    def _note_failure(self, line: str, error: Any, is_gone: bool, is_overdue: bool) -> None:
+    def _note_failure(self, line: str, error: Any, is_gone: bool, was_cancelled: bool) -> None:
         """Says in the log how the application has failed."""
         if is_gone and _is_of_departure(error):
             self._log.debug("the client of %r left before the end of its response", line)
-        elif isinstance(error, asyncio.CancelledError):
-            if not is_overdue:
-                self._log.debug("the task of %r was cancelled", line)
+        elif isinstance(error, asyncio.CancelledError) and was_cancelled:
+            self._log.debug("the task of %r was cancelled", line)
         elif isinstance(error, (InvalidResponse, InvalidMessage)):
             self._slot.count_error()
             self._log.error("the application broke a rule while answering %r: %s", line, error)

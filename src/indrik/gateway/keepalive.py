@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import math
 from typing import Any
 
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings
@@ -21,8 +20,8 @@ class PingSchedule:
         self._interval = settings.ping_interval
         self._timeout = settings.ping_timeout
         self._loop = loop
-        self._due: list[tuple[float, int, WebSocketCycle]] = []
-        self._numbers = itertools.count()
+        # By the second of the loop's clock in which they are due: a heap would take memory for each.
+        self._due: dict[int, list[WebSocketCycle]] = {}
         self._is_running = False
 
     def add(self, cycle: WebSocketCycle) -> None:
@@ -35,24 +34,28 @@ class PingSchedule:
             self._loop.call_later(_STEP, self._look)
 
     def _schedule(self, at: float, cycle: WebSocketCycle) -> None:
-        heapq.heappush(self._due, (at, next(self._numbers), cycle))
+        self._due.setdefault(math.ceil(at), []).append(cycle)
 
     def _look(self) -> None:
         now = self._loop.time()
-        while self._due and self._due[0][0] <= now:
-            cycle = heapq.heappop(self._due)[2]
-            if not cycle.is_open:
-                continue
-            next_ping = cycle.pinged_at + self._interval
-            if not cycle.is_silent() and next_ping > now:
-                self._schedule(next_ping, cycle)
-            elif not cycle.is_silent():
-                cycle.ping()
-                self._schedule(now + (self._timeout or self._interval), cycle)
-            elif self._timeout and now - cycle.pinged_at >= self._timeout:
-                cycle.drop()
-            else:
-                self._schedule(now + _STEP, cycle)
+        for second in sorted(self._due):
+            if second > now:
+                break
+            for cycle in self._due.pop(second):
+                if cycle.is_open:
+                    self._look_at(cycle, now)
         self._is_running = bool(self._due)
         if self._is_running:
             self._loop.call_later(_STEP, self._look)
+
+    def _look_at(self, cycle: WebSocketCycle, now: float) -> None:
+        next_ping = cycle.pinged_at + self._interval
+        if not cycle.is_silent() and next_ping > now:
+            self._schedule(next_ping, cycle)
+        elif not cycle.is_silent():
+            cycle.ping()
+            self._schedule(now + (self._timeout or self._interval), cycle)
+        elif self._timeout and now - cycle.pinged_at >= self._timeout:
+            cycle.drop()
+        else:
+            self._schedule(now + _STEP, cycle)

@@ -17,6 +17,8 @@ from indrik.protocol.request import Request
 #: Versions of ASGI, and of its HTTP and WebSocket specifications.
 _ASGI: dict[str, Any] = {"version": "3.0", "spec_version": "2.5"}
 
+_WEBSOCKET_EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
+
 
 @dataclass(frozen=True)
 class ScopeSettings:
@@ -117,7 +119,7 @@ class ScopeBuilder:
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = subprotocols
-        scope["extensions"] = {"websocket.http.response": {}}
+        scope["extensions"] = _WEBSOCKET_EXTENSIONS.copy()
         del scope["method"]
         return scope
 
