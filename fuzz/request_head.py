@@ -217,7 +217,9 @@ def _check_parts(request: Request, limits: Limits) -> None:
 def _check_again(parser: HeadParser, request: Request, limits: Limits, seen: str) -> None:
     lines = [f"{name}:{value}\r\n" for name, value in request.headers]
     written = "".join((request.line, "\r\n", *lines, "\r\n")).encode("latin-1")
-    # The Host that an absolute target replaces may have been shorter.
+    # The Host that an absolute target replaces may have been shorter, or not there at all.
+    if len(request.headers) > limits.fields:
+        return
     if len(written) > limits.head or any("_" in line or len(line) > limits.field_size for line in lines):
         return
     again = _describe(parser.parse(written, len(written), request.is_trusted))

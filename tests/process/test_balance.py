@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from indrik.workers import SUPPORTED_WORKERS
 from tests.process.conftest import ServerFactory
 from tests.process.crowd import descriptors
 from tests.process.server import DEADLINE, Server, get_on, wait_for
+from tests.workers.kinds import NAMES
 
 WORKERS = 4
 
@@ -99,7 +99,7 @@ def is_even(found: Counter[str]) -> bool:
 
 
 @pytest.mark.parametrize("ask", [asked_at_once, asked_later])
-@pytest.mark.parametrize("kind", SUPPORTED_WORKERS)
+@pytest.mark.parametrize("kind", NAMES)
 def test_every_worker_gets_its_share(
     kind: str,
     ask: Callable[[Server, int, ExitStack], Counter[str]],

@@ -103,6 +103,19 @@ def test_every_name_of_the_kind_serves(serve: ServerFactory, gevent_folder: Path
     assert "Traceback" not in server.log()
 
 
+def test_a_connection_ends_with_its_response_and_not_with_the_hubs_next_round(
+    serve_gevent: ServerFactory,
+) -> None:
+    server = serve_gevent().wait_ready()
+    began = time.monotonic()
+    for _ in range(20):
+        with server.connect() as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert read_all(client).startswith(b"HTTP/1.1 200 ")
+    # gevent's own close() may have waited a second for each.
+    assert time.monotonic() - began < 5.0
+
+
 def test_requests_that_wait_go_on_side_by_side_each_in_its_own_context(serve_gevent: ServerFactory) -> None:
     server = serve_gevent()
     with ask(server, "/await?one") as one, ask(server, "/await?two") as two:

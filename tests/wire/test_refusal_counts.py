@@ -205,6 +205,7 @@ OWN: dict[str, Callable[[Path], Served]] = {
     "exhausted": _exhausted,
     "queue": _raised("queue"),
     "request-timeout": _raised("request-timeout"),
+    "untrusted-host": _raised("untrusted-host"),
     "websocket-handshake": _raised("websocket-handshake"),
     "websocket-version": _raised("websocket-version"),
     "websocket-frame": _noted("websocket-frame"),

@@ -10,8 +10,11 @@ INTERFACES = {"asgi": "asgi"}
 #: More ways to run a kind than as it comes.
 VARIANTS: dict[str, tuple[tuple[str, ...], ...]] = {"gthread": (("--threads", "4"),)}
 
+#: One name for each class: several may stand for the same.
+NAMES = list({path: kind for kind, path in reversed(SUPPORTED_WORKERS.items())}.values())[::-1]
+
 #: Kind and options of every way.
-KINDS = [(kind, options) for kind in SUPPORTED_WORKERS for options in ((), *VARIANTS.get(kind, ()))]
+KINDS = [(kind, options) for kind in NAMES for options in ((), *VARIANTS.get(kind, ()))]
 
 
 def name_of(way: tuple[str, tuple[str, ...]]) -> str:

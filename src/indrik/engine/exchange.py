@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from typing import TYPE_CHECKING, Any
 
 import cython
@@ -13,7 +12,7 @@ from indrik.engine.inlet import Inlet
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
 from indrik.engine.timers import NEVER, Timer
-from indrik.engine.transport import monotonic
+from indrik.engine.transport import close_descriptor, monotonic
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.request import Request
@@ -280,13 +279,13 @@ class Exchange:
     def send_file(self, fd: int, offset: int, count: int) -> None:
         """Hands over `count` bytes of the open file `fd` from `offset` on; takes the descriptor over."""
         if self.is_finished:
-            os.close(fd)
+            close_descriptor(fd)
             return
         ownership = self.channel.ownership
         ownership.acquire()
         try:
             if self.is_finished:
-                os.close(fd)
+                close_descriptor(fd)
                 return
             self.channel.send_file(FileSegment(fd, offset, count))
         finally:

@@ -22,7 +22,7 @@ from indrik.engine.intake import Intake
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
 from indrik.engine.sticky import Sticky
-from indrik.engine.transport import monotonic
+from indrik.engine.transport import close_descriptor, monotonic
 from indrik.engine.waiting import Waiting
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
@@ -412,7 +412,7 @@ class Engine:
         )
         if not siblings.pass_on(sibling, fd, passed, self.context.now):
             return False
-        os.close(fd)
+        close_descriptor(fd)
         self._steps_back = True
         return True
 

@@ -12,7 +12,7 @@ from collections import deque
 from typing import BinaryIO
 
 from indrik.engine.backlog import OBJECT, Backlog, Pieces
-from indrik.engine.transport import WOULD_BLOCK
+from indrik.engine.transport import WOULD_BLOCK, close_descriptor
 
 #: sendfile(2) is asked for this much at once.
 _FILE_STEP = 1 << 20
@@ -52,7 +52,7 @@ class FileSegment:
     def close(self) -> None:
         """Closes the descriptor, once."""
         if self.fd >= 0:
-            os.close(self.fd)
+            close_descriptor(self.fd)
             self.fd = -1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import cython
@@ -13,6 +12,7 @@ from indrik.engine.siblings import Passed
 from indrik.engine.states import State
 from indrik.engine.sticky import Sticky
 from indrik.engine.timers import disarm
+from indrik.engine.transport import close_descriptor
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.request import Request
 
@@ -82,7 +82,7 @@ class Passable(Intake):
         self._input = b""
         self._forget()
         # Not shut down: the connection lives on.
-        os.close(self.fd)
+        close_descriptor(self.fd)
         return True
 
     def _as_passed(self, sticky: Sticky) -> Passed:

@@ -12,12 +12,12 @@ What was passed on and not taken is taken back: a sibling that is stuck or has d
 from __future__ import annotations
 
 import marshal
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cython
 
+from indrik.engine.transport import close_descriptor
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Neighbour, Slot, State
@@ -255,6 +255,6 @@ class Siblings:
                 if not neighbour.is_serving(self.generation):
                     passed = passed._replace(stays=False)
                 elif sibling.mailbox.post(*mail):
-                    os.close(mail[1])
+                    close_descriptor(mail[1])
                     continue
             yield passed, mail[1]

@@ -10,9 +10,15 @@ import os
 import socket
 import struct
 import time
+
+# The plain class below `socket.socket`, which gevent replaces.
+from _socket import socket as _Socket
+from collections.abc import Callable
 from functools import partial
 
 import cython
+
+from indrik.engine.originals import original
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
@@ -33,6 +39,9 @@ if cython.compiled:
         timespec,
         writev,
     )
+
+# gevent's close() tells the hub first, and closes in its next round, which may be a second away.
+close_descriptor: Callable[[int], None] = original(os, "close")
 
 #: Whether the hot modules run as compiled code.
 COMPILED: bool = cython.compiled
@@ -140,7 +149,7 @@ def reset_when_closed(fd: int, is_on: bool) -> None:
     A unix socket knows no reset. Raises `OSError` when the connection broke.
     """
     # The family means nothing to the option.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+    sock = _Socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", is_on, 0))
     finally:
@@ -173,14 +182,14 @@ def close_connection(fd: int, in_order: bool) -> None:
             # It fails where the client has ended the connection, and then nothing is left to do.
             shutdown(fd, SHUT_RDWR)
         else:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+            sock = _Socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
             finally:
                 sock.detach()
-    os.close(fd)
+    close_descriptor(fd)
 
 
 def monotonic() -> cython.double:

@@ -45,6 +45,11 @@ class ASGIWorker(ServingWorker):
         asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(self.serve_on_loop())
+        except SystemExit:
+            # At once: what is in progress gets no answer, and no other either when its task is cancelled.
+            if self.booted:
+                self.engine.close()
+            raise
         finally:
             _close_loop(loop)
 
