@@ -219,6 +219,9 @@ def test_what_waits_for_a_worker_that_dies_is_answered(serve: ServerFactory, sta
     client.send()
     _, words = client.read()
     os.kill(int(words[1]), signal.SIGSTOP)
+    # Until then it may accept, and whom it has accepted dies with it.
+    stat = Path("/proc", words[1], "stat")
+    wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "the worker being stopped")
     clients = [Client(stack, server) for _ in range(6)]
     for client in clients:
         client.send("/", cookie(words[0]))
