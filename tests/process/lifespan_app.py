@@ -34,6 +34,11 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.shutdown.complete"})
     if HOW == "hangs":
         await asyncio.sleep(60)
+    if HOW == "raises-when-left":
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise RuntimeError("raised when left alone") from None
     scope["state"]["opened"] = "at start-up"
     await send({"type": "lifespan.startup.complete"})
     if HOW == "dies":

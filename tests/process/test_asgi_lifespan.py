@@ -72,6 +72,16 @@ def test_a_failure_stops_the_boot(
     assert "never retrieved" not in server.log()
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_stop_during_the_start_up(started: Callable[..., Server], loop: str) -> None:
+    """Whatever the application raises then is nobody's concern any more."""
+    server = started("raises-when-left", "--asgi-loop", loop)
+    server.wait_for_log("lifespan got {'type': 'lifespan.startup'}")
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
+    assert "never retrieved" not in server.log()
+
+
 @pytest.mark.parametrize(
     ("how", "mode"),
     [("raises", "auto"), ("returns", "auto"), ("unsupported", "auto"), ("fails", "off"), ("wrong", "auto")],

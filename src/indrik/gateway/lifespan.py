@@ -30,6 +30,7 @@ class Lifespan:
         self._to_application: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._answered: asyncio.Future[dict[str, Any]] | None = None
         self._expects = ""
+        self._has_started_up = False
         self.state: dict[str, Any] | None = None
 
     async def startup(self) -> None:
@@ -38,6 +39,7 @@ class Lifespan:
             return
         self.state = {}
         self._task = asyncio.get_running_loop().create_task(self._run(), name="lifespan")
+        self._task.add_done_callback(self._note_end)
         answer = await self._ask("startup")
         if answer is None:
             error = self._end_of_task()
@@ -50,8 +52,6 @@ class Lifespan:
         elif answer["type"] == "lifespan.startup.failed":
             message = answer.get("message", "")
             raise LifespanFailed(f"the application failed to start up: {message or 'it gave no reason'}")
-        else:
-            self._task.add_done_callback(self._note_end)
 
     async def shutdown(self, timeout: float) -> None:
         """Has the application shut down, for at most `timeout` seconds."""
@@ -72,8 +72,13 @@ class Lifespan:
         task.cancel()
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
-        """The application has left the protocol."""
-        if self._expects == "startup" and not task.cancelled() and (error := task.exception()) is not None:
+        """The application has left the protocol.
+
+        Its exception is taken here in any case: a worker that is told to stop while it starts up asks for no
+        answer any more, and asyncio would report the exception as one that nobody has seen.
+        """
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._has_started_up and self._expects == "startup":
             self._log.error("The application's lifespan has ended before its shutdown", exc_info=error)
 
     def abandon(self) -> None:
@@ -106,6 +111,8 @@ class Lifespan:
         if self._answered is None or self._answered.done():
             raise RuntimeError(f"ASGI: lifespan.{self._expects} was answered already")
         self._answered.set_result(message)
+        if kind == "lifespan.startup.complete":
+            self._has_started_up = True
 
     def _end_of_task(self) -> str:
         assert self._task is not None
