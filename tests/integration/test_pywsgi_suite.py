@@ -56,7 +56,7 @@ DIFFERENCES = {
         "TestConnectionUpgrades.test_connection_upgrade",
         "TestConnectionUpgrades.test_upgrade_websocket",
     },
-    "what is wrong in the status or a header is said when they are sent, not by start_response": {
+    "start_response refuses it with the server's own kind of error, which names the rule": {
         "TestHTTPResponseSplitting.test_newline_in_header_name",
         "TestHTTPResponseSplitting.test_newline_in_header_value",
         "TestHTTPResponseSplitting.test_newline_in_status",

@@ -110,6 +110,16 @@ def start_response_with_exc_info(environ: dict[str, Any], start_response: StartR
 
 
 @application
+def a_wrong_header_caught(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    try:
+        start_response("200 OK", [("X-Note", "two\r\nlines")])
+    except Exception as error:
+        start_response("500 Oops", PLAIN)
+        return [str(error).encode()]
+    return [b"not noticed"]
+
+
+@application
 def exc_info_after_the_head(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
     write = start_response("200 OK", PLAIN)
     write(b"hel")

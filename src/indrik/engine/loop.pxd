@@ -44,6 +44,7 @@ cdef class Engine:
     cdef int _accepted
     cpdef turn(self, double timeout)
     cpdef double wait_time(self, double most) except -1
+    cpdef double next_deadline(self) except -1
     cpdef poll(self, double timeout)
     cpdef Exchange next_exchange(self)
     cpdef run(self, double seconds, long long served)

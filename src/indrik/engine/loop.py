@@ -22,6 +22,7 @@ from indrik.engine.intake import Intake
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
 from indrik.engine.sticky import Sticky
+from indrik.engine.timers import TimerQueue
 from indrik.engine.transport import close_descriptor, monotonic
 from indrik.engine.waiting import Waiting
 from indrik.net.listeners import Listener
@@ -260,7 +261,8 @@ class Engine:
         """Whether there is another round of connections with more to do, which it begins."""
         context = self.context
         self._resumed = 0
-        self._resuming.clear()
+        if self._resuming:
+            self._resuming.clear()
         if not context.again or self._rounds >= _ROUNDS:
             return False
         if context.now - context.polled_at > _LONG_TURN:
@@ -270,11 +272,11 @@ class Engine:
         context.again.clear()
         return True
 
-    def next_deadline(self) -> float:
+    def next_deadline(self) -> cython.double:
         """When `turn` must be called at the latest, in monotonic seconds; `timers.NEVER` when nothing
         waits.
         """
-        earliest = self.context.timers.next_deadline()
+        earliest: cython.double = self.context.timers.next_deadline()
         if self._siblings is not None and self._siblings.recall_at:
             earliest = min(earliest, self._siblings.recall_at)
         return min(earliest, self._accepts_at) if self._accepts_at else earliest
@@ -285,6 +287,7 @@ class Engine:
             self._watch_listeners()
         if self._siblings is not None and 0.0 < self._siblings.recall_at <= context.now:
             self._recall(False)
+        queue: TimerQueue
         for queue in context.timers.queues:
             queue.expire(context.now)
 

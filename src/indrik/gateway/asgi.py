@@ -405,6 +405,7 @@ class ASGIGateway(Handler):
         response.sent = 0
         response._notes = self._notes
         response._exchange = exchange
+        response._prepared = None
         response._head = None
         response._overran = False
         if exchange.request.has_upgrade and wants_websocket(exchange.request):

@@ -1,6 +1,6 @@
 from indrik.engine.exchange cimport Exchange
 from indrik.protocol.request cimport Request
-from indrik.protocol.response cimport ResponseHead, render
+from indrik.protocol.response cimport ResponseHead, complete, prepare
 
 cdef int _COPIED
 
@@ -10,6 +10,7 @@ cdef class Response:
     cdef public long long sent
     cdef object _notes
     cdef Exchange _exchange
+    cdef ResponseHead _prepared
     cdef ResponseHead _head
     cdef bint _overran
     cdef ResponseHead _start(self, long long length, bytes body)

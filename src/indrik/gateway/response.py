@@ -10,7 +10,7 @@ import cython
 
 from indrik.engine.exchange import Exchange
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk
-from indrik.protocol.response import InvalidResponse, ResponseHead, render
+from indrik.protocol.response import InvalidResponse, ResponseHead, complete, prepare
 
 #: A body up to this size is copied behind its head; a larger one goes to the kernel as a second piece.
 _COPIED = 4096
@@ -29,6 +29,7 @@ class Response:
     sent: int
     _notes: ResponseNotes
     _exchange: Exchange
+    _prepared: ResponseHead | None  # from `headers` as they are
     _head: ResponseHead | None  # once it was sent
     _overran: bool  # more than Content-Length was given, and the log has said so
 
@@ -60,11 +61,15 @@ class Response:
         be copied behind the head.
         """
         exchange = self._exchange
+        head: ResponseHead | None
         assert self.headers is not None  # _check has made sure
         request = exchange.request
-        head: ResponseHead = render(
-            self.status,
-            self.headers,
+        head = self._prepared
+        if head is None:
+            head = prepare(self.status, self.headers)
+        self._prepared = None
+        complete(
+            head,
             request.method == "HEAD",
             request.minor_version,
             exchange.keep_alive(),
@@ -138,6 +143,7 @@ class Response:
             exchange.abort()
             return
         body = b"500 Internal Server Error: The application failed; the reason is in the server's log.\n"
+        self._prepared = None
         self.status = "500 Internal Server Error"
         self.headers = [("Content-Type", "text/plain; charset=utf-8")]
         head = self._write(body, len(body))

@@ -26,7 +26,7 @@ from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
-from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
+from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, prepare
 
 
 class _ClientGone(Exception):
@@ -58,6 +58,8 @@ class StartResponse(Response):
             raise InvalidResponse(
                 f"PEP 3333: the response headers must be a list, not {type(headers).__name__}"
             )
+        # Here, so that what is wrong with them is raised where the application can deal with it.
+        self._prepared = prepare(status, headers)
         self.status = status
         self.headers = headers
         return self.write
@@ -144,6 +146,7 @@ class StartResponse(Response):
         exchange = self._exchange
         answer = roots.answer(named, self.status, self.headers, exchange.request)
         try:
+            self._prepared = None
             self.status = answer.status
             self.headers = answer.headers
             head = self._start(answer.length, b"")
@@ -246,6 +249,7 @@ class WSGIGateway(Handler):
         response._gateway = self
         response._notes = self._notes
         response._exchange = exchange
+        response._prepared = None
         response._head = None
         response._overran = False
         environ: dict | None = None

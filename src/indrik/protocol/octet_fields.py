@@ -1,4 +1,4 @@
-"""Response fields that an application gives as octets (ASGI), in the form in which `render` takes them."""
+"""Response fields that an application gives as octets (ASGI), in the form in which `prepare` takes them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,12 @@ import cython
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
-    from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_Substring
+    from cython.cimports.cpython.unicode import (
+        PyUnicode_1BYTE_DATA,
+        PyUnicode_1BYTE_KIND,
+        PyUnicode_KIND,
+        PyUnicode_Substring,
+    )
     from cython.cimports.libc.string import memchr, memcmp, memcpy
 
 #: RFC 9110 section 5.6.2.
@@ -186,18 +191,17 @@ def assemble(parts: list, tail: bytes) -> bytes:
     if cython.compiled:
         part: str
         size: cython.Py_ssize_t = len(tail)
-        length: cython.Py_ssize_t
         for part in parts:
-            PyUnicode_AsUTF8AndSize(part, cython.address(length))
-            if length != len(part):  # not ASCII
+            # CPython stores a text in octets if and only if all of it is Latin-1 (PEP 393).
+            if PyUnicode_KIND(part) != PyUnicode_1BYTE_KIND:
                 return "".join(parts).encode("latin-1") + tail
-            size += length
+            size += len(part)
         made: bytes = PyBytes_FromStringAndSize(cython.NULL, size)
         # The room was summed up above from the same strings, and nobody else has `made` yet.
         to: cython.p_char = made
         for part in parts:
-            memcpy(to, PyUnicode_AsUTF8AndSize(part, cython.address(length)), length)
-            to += length
+            memcpy(to, PyUnicode_1BYTE_DATA(part), len(part))
+            to += len(part)
         memcpy(to, cython.cast(cython.p_char, tail), len(tail))
         return made
     return "".join(parts).encode("latin-1") + tail

@@ -15,8 +15,17 @@ cdef class ResponseHead:
     cdef readonly long long content_length
     cdef readonly bint keep_alive
     cdef readonly bint holds_body
-    cdef readonly object dropped
+    cdef readonly list dropped
+    cdef list _parts
+    cdef int _code
+    cdef str _declared_text
+    cdef bint _has_date
+    cdef bint _has_server
 
+cpdef ResponseHead prepare(str status, list headers)
+cpdef complete(
+    ResponseHead head, bint head_only, int minor_version, bint keep_alive, long long length, str tail, bytes body=*
+)
 cpdef ResponseHead render(
     str status, list headers, bint head_only, int minor_version, bint keep_alive, long long length, str tail, bytes body=*
 )

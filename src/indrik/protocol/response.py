@@ -15,7 +15,7 @@ import cython
 from indrik.errors import IndrikError
 from indrik.protocol.octets import assemble, digits, is_plain, is_token
 
-#: `render` is told this where the length of the body is not known.
+#: `complete` is told this where the length of the body is not known.
 UNKNOWN_LENGTH = -1
 
 _STATUS = re.compile(r"([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")
@@ -56,7 +56,7 @@ class InvalidResponse(IndrikError):
 @cython.no_gc
 @cython.cclass
 class ResponseHead:
-    """A rendered head and how the body behind it is framed.
+    """A head and how the body behind it is framed; settled once it is complete.
 
     data: the bytes for the wire. holds_body: the body's first piece is behind the head already.
     has_body: False where no body octet may follow (HEAD, 204, 304).
@@ -73,6 +73,11 @@ class ResponseHead:
     keep_alive: bool
     holds_body: bool
     dropped: list[str] | None
+    _parts: list[str]
+    _code: int
+    _declared_text: str
+    _has_date: bool
+    _has_server: bool
 
 
 def _status(status: Any) -> tuple[str, int]:
@@ -134,43 +139,30 @@ def _check_value(name: Any, value: str) -> None:
         )
 
 
-def render(
-    status: str,
-    headers: list,
-    head_only: cython.bint,
-    minor_version: cython.int,
-    keep_alive: cython.bint,
-    length: cython.longlong,
-    tail: str,
-    body: bytes = b"",
-) -> ResponseHead:
-    """The head of a final response.
+def prepare(status: str, headers: list) -> ResponseHead:
+    """The part of a final response's head that the application decides, validated; `complete` follows.
 
-    `status` and `headers` are the application's, not validated yet. `head_only`: the request was HEAD.
-    `minor_version` and `keep_alive` are the request's. `length` is the body's length in bytes if it is known,
-    else `UNKNOWN_LENGTH`; a Content-Length of the application goes before it.
-    `tail` holds the Date and Server fields as `fields_tail` makes them. `body` is the first piece of the body
-    if it is small: it is put behind the head where the framing lets it stand there as it is (`holds_body`).
-    Raises `InvalidResponse`.
+    What happens to `headers` afterwards changes nothing. Raises `InvalidResponse`.
     """
     parts: list = []
     known: tuple | None
     pair: Any
     name: Any
     value: Any
-    dropped: list[str] | None = None
     meaning: cython.int
-    code: cython.int
     declared: cython.longlong = -1
-    declared_text: str = ""
-    has_date: cython.bint = False
-    has_server: cython.bint = False
 
+    head: ResponseHead = ResponseHead.__new__(ResponseHead)
+    head.dropped = None
+    head.keep_alive = True
+    head._declared_text = ""
+    head._has_date = False
+    head._has_server = False
     known = _statuses.get(status)
     if known is None:
         known = _status(status)
     parts.append(known[0])
-    code = known[1]
+    head._code = known[1]
     for pair in headers:
         if type(pair) is not tuple or len(pair) != 2:
             pair = _pair(pair)
@@ -189,40 +181,64 @@ def render(
             if meaning == _CONTENT_LENGTH:
                 if declared >= 0:
                     raise InvalidResponse("RFC 9110 section 8.6: the application set Content-Length twice")
-                declared_text = value
-                declared = digits(declared_text)
+                declared = digits(value)
                 if declared < 0:
                     raise InvalidResponse(
                         f"RFC 9110 section 8.6: Content-Length {value[:80]!r} is not a number"
                     )
+                head._declared_text = value
                 continue
             if meaning == _DATE:
-                if has_date:
+                if head._has_date:
                     continue
-                has_date = True
+                head._has_date = True
             elif meaning == _SERVER:
-                if has_server:
+                if head._has_server:
                     continue
-                has_server = True
+                head._has_server = True
             else:
                 if meaning == _CONNECTION:
                     if "close" in value.lower():
-                        keep_alive = False
+                        head.keep_alive = False
                         continue
                     if value.lower() == "keep-alive":
                         continue
-                dropped = [*(dropped or ()), name]
+                head.dropped = [*(head.dropped or ()), name]
                 continue
         parts.append(known[0])
         parts.append(value)
+    head.content_length = declared
+    head._parts = parts
+    return head
 
-    head: ResponseHead = ResponseHead.__new__(ResponseHead)
-    head.dropped = dropped
+
+def complete(
+    head: ResponseHead,
+    head_only: cython.bint,
+    minor_version: cython.int,
+    keep_alive: cython.bint,
+    length: cython.longlong,
+    tail: str,
+    body: bytes = b"",
+) -> None:
+    """Decides the framing and renders `head`, which `prepare` made; once.
+
+    `head_only`: the request was HEAD. `minor_version` and `keep_alive` are the request's. `length` is the
+    body's length in bytes if it is known, else `UNKNOWN_LENGTH`; a Content-Length of the application goes
+    before it. `tail` holds the Date and Server fields as `fields_tail` makes them. `body` is the first piece
+    of the body if it is small: it is put behind the head where the framing lets it stand there as it is
+    (`holds_body`).
+    """
+    parts: list = head._parts
+    declared: cython.longlong = head.content_length
+    declared_text: str = head._declared_text
+    if not head.keep_alive:
+        keep_alive = False
     head.has_body = not head_only
     head.is_chunked = False
-    if code == 204 or code == 304:
+    if head._code == 204 or head._code == 304:
         head.has_body = False
-        if code == 204:
+        if head._code == 204:
             declared_text = ""
     elif declared < 0:
         if head_only:
@@ -244,7 +260,9 @@ def render(
         parts.append("\r\nConnection: close")
     elif minor_version == 0:
         parts.append("\r\nConnection: keep-alive")
-    parts.append(_own_tail(tail, has_date, has_server) if has_date or has_server else tail)
+    if head._has_date or head._has_server:
+        tail = _own_tail(tail, head._has_date, head._has_server)
+    parts.append(tail)
     # More than was declared is the application's mistake, which the caller handles.
     head.holds_body = bool(body) and head.has_body and not head.is_chunked and (
         declared < 0 or len(body) <= declared
@@ -252,6 +270,21 @@ def render(
     head.data = assemble(parts, body if head.holds_body else b"")
     head.content_length = declared
     head.keep_alive = keep_alive
+
+
+def render(
+    status: str,
+    headers: list,
+    head_only: cython.bint,
+    minor_version: cython.int,
+    keep_alive: cython.bint,
+    length: cython.longlong,
+    tail: str,
+    body: bytes = b"",
+) -> ResponseHead:
+    """`prepare` and `complete` in one. Raises `InvalidResponse`."""
+    head: ResponseHead = prepare(status, headers)
+    complete(head, head_only, minor_version, keep_alive, length, tail, body)
     return head
 
 
@@ -332,7 +365,7 @@ def render_switching_protocols(
 
     `fields` are the server's own and make the switch. `headers` are the application's, not validated yet: it
     may set none of those nor any other field that is about the connection or a body, nor one of WebSocket.
-    `tail` is as in `render`. Raises `InvalidResponse`.
+    `tail` is as in `complete`. Raises `InvalidResponse`.
     """
     name: Any
     value: Any

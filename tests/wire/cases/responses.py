@@ -485,6 +485,13 @@ CASES: tuple[Case, ...] = (
         content_length="5",
         body=b"sorry",
     ),
+    answered(
+        "what is wrong in a header is raised by start_response",
+        "a wrong header caught",
+        status=500,
+        body=b"RFC 9110 section 5.5: the value of 'X-Note' holds a control or non-latin-1 character: "
+        b"'two\\r\\nlines'",
+    ),
     answered("exc_info in the first call", "exc info first", status=503, body=b"sorry"),
     answered(
         "exc_info after the head raises",
