@@ -6,7 +6,7 @@ from indrik.gateway.scope cimport ScopeBuilder
 from indrik.gateway.task cimport RequestTask
 from indrik.gateway.waiter cimport Waiter, wait_behind, wake_all
 from indrik.gateway.websocket cimport WebSocketCycle
-from indrik.protocol.octet_fields cimport decode_fields
+from indrik.protocol.octet_fields cimport decode_fields, status_line
 from indrik.protocol.response cimport ResponseHead
 
 cdef long long _HIGH_WATER
@@ -28,8 +28,8 @@ cdef class HTTPCycle(RequestTask):
     cdef object _timer
     cpdef tell(self)
     cpdef drained(self)
-    cdef _start(self, message)
-    cdef _send_body(self, message)
+    cdef _start(self, dict message)
+    cdef _send_body(self, dict message)
     cdef _complete(self)
 
 cdef class ASGIGateway(Handler):

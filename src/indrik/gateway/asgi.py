@@ -9,6 +9,7 @@ import datetime
 import os
 import stat
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any
 
 import cython
@@ -70,7 +71,9 @@ class HTTPCycle(RequestTask):
             if gateway.request_timeout:
                 self._scope["extensions"]["indrik.deadline"] = Deadline(exchange)
             coroutine = gateway.application(self._scope, self.receive, self.send)
-            self._coro = coroutine if asyncio.iscoroutine(coroutine) else _awaiting(coroutine)
+            if type(coroutine) is not CoroutineType and not asyncio.iscoroutine(coroutine):
+                coroutine = _awaiting(coroutine)
+            self._coro = coroutine
         except RequestRefused as refusal:
             exchange.refuse(refusal)
             self._finish(None)
@@ -156,33 +159,35 @@ class HTTPCycle(RequestTask):
         """ASGI's send. Raises `InvalidResponse` when the rules are broken, `ConnectionEnded` when the
         client has left.
         """
-        kind = message["type"]
+        # Looked up without a call when it is what the specification asks for.
+        fields: dict = message if type(message) is dict else dict(message)
+        kind = fields["type"]
         response = self._response
         if self._is_complete:
             raise InvalidResponse(f"ASGI: {kind} was sent after the end of the response")
         if kind == "http.response.body":
             if response.headers is None:
                 raise InvalidResponse("ASGI: http.response.body was sent before http.response.start")
-            self._send_body(message)
+            self._send_body(fields)
         elif kind == "http.response.start":
             if response.headers is not None:
                 raise InvalidResponse("ASGI: http.response.start was sent a second time")
-            self._start(message)
+            self._start(fields)
             return DONE
         else:
-            self._send_extension(kind, message)
+            self._send_extension(kind, fields)
         if self._exchange.is_congested_beyond(_HIGH_WATER):
             return self._wait_drained()
         return DONE
 
-    def _start(self, message: Any) -> None:
+    def _start(self, message: dict) -> None:
         # The head is sent with the first piece of the body: an application that fails in between is answered
         # for with 500.
         self._response.status = status_line(message["status"])
         self._response.headers = decode_fields(message.get("headers", ()))
         self._has_trailers = bool(message.get("trailers", False))
 
-    def _send_body(self, message: Any) -> None:
+    def _send_body(self, message: dict) -> None:
         response = self._response
         exchange = self._exchange
         data = message.get("body", b"")

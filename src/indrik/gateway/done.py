@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import cython
 
+#: At its end for ever, and says so without an exception, which would cost as much as what was awaited.
+_EXHAUSTED: Any = iter(())
+
+
+@cython.cclass
 class _Done:
     """What `send` returns when there is nothing to wait for: one for all, so that it costs nothing. Whoever
     wants a coroutine, to run it as a task, has one.
     """
 
-    __slots__ = ()
-
     def __await__(self) -> Any:
-        return self
+        return _EXHAUSTED
 
     def __iter__(self) -> Any:
         return self

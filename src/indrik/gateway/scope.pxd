@@ -2,6 +2,8 @@ from indrik.engine.exchange cimport Exchange
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.protocol.request cimport Request
 
+cdef dict _ASGI
+
 cdef class ScopeBuilder:
     cdef object _settings
     cdef EnvironBuilder _environs

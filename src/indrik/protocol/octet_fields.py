@@ -38,7 +38,9 @@ def decode_fields(headers: Any) -> list:
     pair: Any
     name: Any
     value: Any
-    if isinstance(headers, (str, bytes)) or not hasattr(headers, "__iter__"):
+    if type(headers) is not list and (
+        isinstance(headers, (str, bytes)) or not hasattr(headers, "__iter__")
+    ):
         raise InvalidResponse(f"ASGI: headers are an iterable of pairs, not {type(headers).__name__}")
     for pair in headers:
         if len(pair) != 2:
