@@ -510,7 +510,8 @@ class ASGIGateway(Handler):
             self._note_failure(cycle.request_line, error, is_gone, cycle.cancelling() > 0)
         elif unfinished:
             self._note_unfinished(unfinished, cycle.request_line)
-        self._write_logs(cycle._exchange, cycle._response)
+        if cycle._response is not None:
+            self._write_logs(cycle._exchange, cycle._response)
 
     def note_refusal(self, exchange: Exchange, refusal: WebSocketRefused) -> None:
         """A client has broken a rule of the WebSocket protocol."""

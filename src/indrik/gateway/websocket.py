@@ -96,7 +96,7 @@ class WebSocketCycle(RequestTask):
     _settings: WebSocketSettings
     _exchange: Exchange
     _handshake: Handshake | None
-    _response: Response
+    _response: Response | None  # None once it is open, if nobody will ask for it
     _state: int
     _inlet: WebSocketInlet | None
     _encoder: Encoder
@@ -146,6 +146,7 @@ class WebSocketCycle(RequestTask):
             unfinished = "without completing its response to"
             self._state = _CLOSED
             self._exchange.owner = None
+            assert self._response is not None  # it is not open
             self._response.fail()
         self._gateway.websocket_ended(self, error, is_gone, unfinished)
         self._receivers = self._drainers = None
@@ -317,6 +318,7 @@ class WebSocketCycle(RequestTask):
             if self._state != _CONNECTING:
                 raise InvalidResponse(f"ASGI: {kind} must come before websocket.accept, and once")
             self._state = _DENYING
+            assert self._response is not None  # it is not open
             self._response.status = status_line(message["status"])
             self._response.headers = decode_fields(message.get("headers", ()))
         elif kind == "websocket.http.response.body":
@@ -352,12 +354,14 @@ class WebSocketCycle(RequestTask):
         self._handshake = None
         if agreed is not None:
             self._encoder = Encoder(agreed)
+        assert self._response is not None  # it is not open
+        self._response.status = "101 Switching Protocols"
         if self._gateway.forgets_fields:
-            # An open WebSocket is kept small; the application has them in its scope.
+            # An open WebSocket is kept small; the application has the fields in its scope.
             exchange.request.names = exchange.request.values = _NO_FIELDS
+            self._response = None
         self._inlet = WebSocketInlet(self, Decoder(settings.max_size or ANY_SIZE, agreed))
         self._state = _OPEN
-        self._response.status = "101 Switching Protocols"
         exchange.begins = True
         exchange.send(head)
         self._gateway.websocket_opened(self)
@@ -436,6 +440,7 @@ class WebSocketCycle(RequestTask):
         if self._exchange.is_finished:
             return
         response = self._response
+        assert response is not None  # it is not open
         body = b""
         response.status = status_line(status)
         response.headers = [("Content-Type", "text/plain; charset=utf-8")]
@@ -455,6 +460,7 @@ class WebSocketCycle(RequestTask):
         data = bytes(data)
         more = bool(message.get("more_body", False))
         response = self._response
+        assert response is not None  # it is not open
         if data:
             response._write(data, UNKNOWN_LENGTH if more else len(data))
         if not more:
