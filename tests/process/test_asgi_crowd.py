@@ -23,8 +23,8 @@ from tests.process.websockets import opened
 WHOLE = bool(os.environ.get("CROWD"))
 WEBSOCKETS, STREAMS = (10_000, 5_000) if WHOLE else (1_000, 500)
 
-#: Octets of the worker for each idle WebSocket, the application's coroutine and scope among them. With a tenth
-#: of the crowd, what the allocator rounds up counts ten times as much, and uncompiled objects are larger.
+#: Octets of the worker for each idle WebSocket, the application's coroutine and scope among them. With a
+#: tenth of the crowd, what the allocator rounds up counts ten times as much; uncompiled objects are larger.
 MOST_MEMORY = 4096 if WHOLE else 8192
 
 #: Seconds that an event may be late. The machine may have other things to do than a tenth of the crowd.

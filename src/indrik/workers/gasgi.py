@@ -9,7 +9,8 @@ import traceback
 from typing import Any, ClassVar
 
 from indrik.engine.hosted import HostedEngine
-from indrik.gateway.asgi import ASGIGateway, HTTPCycle
+from indrik.gateway.asgi import ASGIGateway
+from indrik.gateway.http_cycle import HTTPCycle
 from indrik.gateway.lifespan import Lifespan
 from indrik.gateway.scope import ScopeBuilder, ScopeSettings
 from indrik.gateway.task import RequestTask
