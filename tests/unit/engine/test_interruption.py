@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -62,6 +63,30 @@ def test_can_be_taken_back() -> None:
     ends.set()
     thread.join(DEADLINE)
     assert survived
+
+
+TRACED = """\
+import sys, threading
+from indrik.engine.interruption import interrupt
+class Told(BaseException):
+    pass
+ends = threading.Event()
+waiting = threading.Thread(target=ends.wait)
+waiting.start()
+interrupt(waiting.ident, Told)
+interrupt(waiting.ident, None)
+interrupt(threading.get_ident(), None)
+ends.set()
+waiting.join()
+sys.settrace(lambda *_: None)
+(lambda: None)()
+print("done")
+"""
+
+
+def test_what_was_taken_back_does_not_hang_who_traces() -> None:
+    made = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=DEADLINE)
+    assert (made.stdout, made.stderr) == ("done\n", "")
 
 
 def test_a_thread_that_has_ended_is_left_alone() -> None:
