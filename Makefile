@@ -13,8 +13,8 @@ PYTHON ?= python3
 # Where the compiled and the uncompiled package are installed.
 VENV ?= .venv
 PURE ?= .venv-pure
-# Processes that run the tests.
-JOBS ?= 2
+# Processes that run the tests: two for each processor, because most tests wait half of their time.
+JOBS ?= $(shell expr 2 '*' $$(nproc 2>/dev/null || echo 1))
 # More arguments for pytest: make test ARGS="tests/unit -k framing"
 ARGS ?=
 # Where the example is served.
@@ -73,16 +73,17 @@ serve: $(VENV)/.stamp-package ## Serve the example on http://127.0.0.1:8000
 	@cd examples/guestbook && exec $(abspath $(VENV))/bin/indrik --bind $(BIND) app:app
 
 .PHONY: test test-compiled test-uncompiled
+test: ONCE := --skip-never-compiled
 test: test-compiled test-uncompiled ## Run every test, compiled and uncompiled
 	@echo "== all tests passed, compiled and uncompiled, in $$(( $$(date +%s) - $(STARTED) )) s"
 
 test-compiled: $(VENV)/.stamp-package ## Run every test on the compiled package
 	@echo "== tests, compiled"
-	@$(VENV)/bin/pytest -n $(JOBS) --build=compiled $(ARGS)
+	@$(VENV)/bin/pytest -n $(JOBS) --dist worksteal --build=compiled $(ARGS)
 
 test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled package
 	@echo "== tests, uncompiled"
-	@$(PURE)/bin/pytest -n $(JOBS) --build=uncompiled $(ARGS)
+	@$(PURE)/bin/pytest -n $(JOBS) --dist worksteal --build=uncompiled $(ONCE) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
