@@ -1,5 +1,5 @@
-"""What holds for every test: which build is under test, that two runs do the same, what runs in one build only,
-and what runs first.
+"""What holds for every test: which build is under test, that two runs do the same, which tests one build is
+enough for, and which begin first.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ settings.load_profile("suite")
 COMPILED_MODULE = "indrik.scoreboard"
 SUFFIXES = {".py": "uncompiled", ".so": "compiled"}
 
-#: Tests of what is compiled in neither build: text and tables, command line, log, arbiter, tools, and what the
-#: tests themselves are made of. `make test` runs them on the compiled package only. Where a server starts in
-#: one of them, it is there for what happens before a client comes, or for what a tool makes of it.
+#: Tests of what is compiled in neither build: text and tables, command line, log, tools, and what the tests
+#: themselves are made of. `make test` runs them on the compiled package only. Where one of them starts a
+#: server, it looks at what happens before a client comes, or at what the suite for worker kinds finds.
 NEVER_COMPILED = (
     "tests/repo/",
     "tests/unit/app/",
-    "tests/unit/arbiter/",
     "tests/unit/bench/",
     "tests/unit/config/",
     "tests/unit/conformance/",

@@ -100,7 +100,8 @@ def test_max_requests_under_load(serve: ServerFactory) -> None:
     with Load(server) as load:
         server.wait_for_log("asks for a successor", 12)
     assert load.failures == []
-    assert load.longest < 0.5
+    # A client that the kernel has refused asks again after a second.
+    assert load.longest < 0.9
     server.wait_workers(2)
 
 

@@ -128,7 +128,8 @@ def test_many_requests_of_one_client_keep_nobody_waiting(serve: ServerFactory) -
         assert greedy.recv(10)
         started = time.monotonic()
         assert get_on(modest) == "hello"
-        assert time.monotonic() - started < 1.0
+        # All of the greedy one's take 4 seconds.
+        assert time.monotonic() - started < 2.5
 
 
 def test_a_flood_of_tiny_chunks_keeps_nobody_waiting(serve: ServerFactory, folder: Path) -> None:

@@ -45,7 +45,8 @@ def test_new_code_without_a_failed_or_stalled_request(
         before = len(load.answers)
         wait_for(lambda: len(load.answers) > before + 50, "load")
     assert load.failures == []
-    assert load.longest < 0.25
+    # Far less than a worker takes to come up.
+    assert load.longest < 1.0
     assert {answer.split()[1] for answer in load.answers[before + 10 :]} == {"2"}
     wait_for(lambda: not old & set(server.workers()), "the end of the old workers")
     assert len([pid for pid in server.workers() if f"Booting worker with pid: {pid}\n" in server.log()]) == 2
