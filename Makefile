@@ -22,6 +22,8 @@ BIND ?= 127.0.0.1:8000
 
 # The environment's packages and the server under test are the only ones that count.
 unexport PYTHONPATH PYTHONHOME INDRIK_CMD_ARGS GUNICORN_CMD_ARGS
+# Half of what collecting the tests costs is compiling them, in each process anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_REQUIRE_VIRTUALENV := 1
 

@@ -97,6 +97,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_byte_code() -> None:
+    """Of applications that tests change: it is taken for current when second and size are the same."""
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
 def pytest_report_header() -> str:
     found, path = installed()
     return f"indrik: {found}, from {path.parent}"

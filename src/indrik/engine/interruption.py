@@ -19,6 +19,10 @@ else:
     import ctypes
 
 
+_start_new_thread = original(_thread, "start_new_thread")
+_get_ident = original(_thread, "get_ident")
+
+
 def interrupt(thread: int, exception: type[BaseException] | None) -> None:
     """Has `exception` raised in the thread with this identifier as soon as it runs Python code; None takes
     back what was not raised yet. Does nothing to a thread that has ended.
@@ -62,14 +66,12 @@ _step: Callable[[], None] = eval("lambda: None")
 
 def _lower_flag() -> None:
     try:
-        _set(_thread.get_ident(), _Lowered)
+        _set(_get_ident(), _Lowered)
         while True:
             _step()
     except _Lowered:
         pass
 
-
-_start_new_thread = original(_thread, "start_new_thread")
 
 #: Code that an exception may not be raised in, because it could leave a lock held. Of the engine only what
 #: waits for a client may be interrupted: it holds nothing meanwhile.
