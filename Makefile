@@ -75,8 +75,9 @@ serve: $(VENV)/.stamp-package ## Serve the example on http://127.0.0.1:8000
 	@cd examples/guestbook && exec $(abspath $(VENV))/bin/indrik --bind $(BIND) app:app
 
 .PHONY: test test-compiled test-uncompiled
-# What is compiled in neither build (NEVER_COMPILED in tests/conftest.py) is tested once.
-test: ONCE := --skip-never-compiled
+# What is compiled in neither build (NEVER_COMPILED in tests/conftest.py) is tested once. A part that was asked for
+# may be nothing else.
+test: ONCE := $(if $(ARGS),,--skip-never-compiled)
 test: test-compiled test-uncompiled ## Run every test, compiled and uncompiled
 	@echo "== all tests passed, compiled and uncompiled, in $$(( $$(date +%s) - $(STARTED) )) s"
 

@@ -93,8 +93,10 @@ def test_every_wait_ends(serve: ServerFactory, stack: ExitStack) -> None:
     statuses = [re.findall(rb"HTTP/1\.1 (\d+)", answer) for answer in answers]
     assert statuses == [[], [b"408"], [b"200", b"408"], [b"408"], [b"408"], [b"200"]]
     assert 0.9 < took < 6
+    server.wait_for_log("stopped reading")
     wait_for(lambda: open_files(worker) <= files, "the end of the silent reader", 8)
-    assert len(ended(silent, 5)[0]) < 10_000_000
+    # What the kernel has taken goes out in pieces as small as the client's buffer.
+    assert len(ended(silent, 60)[0]) < 10_000_000
 
 
 def test_ten_thousand_idle_connections(serve: ServerFactory, stack: ExitStack) -> None:
