@@ -134,7 +134,7 @@ def test_address_becomes_free(serve: ServerFactory) -> None:
 
 def test_stop_while_waiting_for_the_address(serve: ServerFactory, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        took = []
+        took: list[float] = []
         # Again when the machine was busy. The next attempt comes after a second; nobody is to wait for it.
         while len(took) < 5 and min(took, default=9.0) > 0.5:
             server = serve("--pid", "pid", bind=f"127.0.0.1:{taken.getsockname()[1]}")
