@@ -13,8 +13,8 @@ PYTHON ?= python3
 # Where the compiled and the uncompiled package are installed.
 VENV ?= .venv
 PURE ?= .venv-pure
-# Processes that run the tests.
-JOBS ?= 2
+# Processes that run the tests: two for each processor, because most tests wait half of their time.
+JOBS ?= $(shell expr 2 '*' $$(nproc 2>/dev/null || echo 1))
 # More arguments for pytest: make test ARGS="tests/unit -k framing"
 ARGS ?=
 # Where the example is served.
@@ -22,6 +22,8 @@ BIND ?= 127.0.0.1:8000
 
 # The environment's packages and the server under test are the only ones that count.
 unexport PYTHONPATH PYTHONHOME INDRIK_CMD_ARGS GUNICORN_CMD_ARGS
+# Half of what collecting the tests costs is compiling them, in each process anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_REQUIRE_VIRTUALENV := 1
 
@@ -73,16 +75,19 @@ serve: $(VENV)/.stamp-package ## Serve the example on http://127.0.0.1:8000
 	@cd examples/guestbook && exec $(abspath $(VENV))/bin/indrik --bind $(BIND) app:app
 
 .PHONY: test test-compiled test-uncompiled
+# What is compiled in neither build (NEVER_COMPILED in tests/conftest.py) is tested once. A part that was asked for
+# may be nothing else.
+test: ONCE := $(if $(ARGS),,--skip-never-compiled)
 test: test-compiled test-uncompiled ## Run every test, compiled and uncompiled
 	@echo "== all tests passed, compiled and uncompiled, in $$(( $$(date +%s) - $(STARTED) )) s"
 
 test-compiled: $(VENV)/.stamp-package ## Run every test on the compiled package
 	@echo "== tests, compiled"
-	@$(VENV)/bin/pytest -n $(JOBS) --build=compiled $(ARGS)
+	@$(VENV)/bin/pytest -n $(JOBS) --dist worksteal --build=compiled $(ARGS)
 
 test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled package
 	@echo "== tests, uncompiled"
-	@$(PURE)/bin/pytest -n $(JOBS) --build=uncompiled $(ARGS)
+	@$(PURE)/bin/pytest -n $(JOBS) --dist worksteal --build=uncompiled $(ONCE) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour

@@ -1,4 +1,6 @@
-"""What holds for every test: which build is under test, and that two runs do the same."""
+"""What holds for every test: which build is under test, that two runs do the same, which tests one build is
+enough for, and which begin first.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,36 @@ settings.load_profile("suite")
 # One of the compiled modules stands for all: they are built together or not at all.
 COMPILED_MODULE = "indrik.scoreboard"
 SUFFIXES = {".py": "uncompiled", ".so": "compiled"}
+
+#: Tests of what is compiled in neither build: text and tables, command line, log, tools, and what the tests
+#: themselves are made of. `make test` runs them on the compiled package only. Where one of them starts a
+#: server, it looks at what happens before a client comes, or at what the suite for worker kinds finds.
+NEVER_COMPILED = (
+    "tests/repo/",
+    "tests/unit/app/",
+    "tests/unit/bench/",
+    "tests/unit/config/",
+    "tests/unit/conformance/",
+    "tests/unit/log/",
+    "tests/unit/net/",
+    "tests/process/test_cli.py",
+    "tests/process/test_cli_serving.py",
+    "tests/process/test_paste.py",
+    "tests/integration/test_flask.py::TestShapes",
+    "tests/integration/test_run_simple.py::test_refused",
+    "tests/workers/test_suite.py",
+)
+
+#: The longest tests: begun first, because one that begins last leaves the other processes without work.
+LONGEST = (
+    "tests/integration/test_starlette.py",
+    "tests/integration/test_suites.py",
+    "tests/repo/test_build.py",
+    "tests/process/test_asgi_crowd.py",
+    "tests/integration/test_pywsgi_suite.py",
+    "tests/integration/test_browser.py",
+    "tests/process/test_attack.py",
+)
 
 # Beginnings of environment variables that a server reads.
 CONFIGURING = ("INDRIK_", "GUNICORN_", "WEB_CONCURRENCY", "PORT", "FORWARDED_ALLOW_IPS", "SENDFILE")
@@ -36,6 +68,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=sorted(SUFFIXES.values()),
         help="stop unless the installed indrik is this build, so that a run cannot test the wrong one",
     )
+    parser.addoption(
+        "--skip-never-compiled",
+        action="store_true",
+        help="leave out the tests of what is compiled in neither build: the run of the other build has them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +86,21 @@ def pytest_configure(config: pytest.Config) -> None:
     # They are started in other folders, where PYTHONPATH=src would mean something else.
     if path_variable := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path_variable.split(os.pathsep)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--skip-never-compiled"):
+        left_out = [item for item in items if item.nodeid.startswith(NEVER_COMPILED)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.nodeid.startswith(NEVER_COMPILED)]
+    # The order is otherwise kept: neighbours share servers.
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_byte_code() -> None:
+    """Of applications that tests change: it is taken for current when second and size are the same."""
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def pytest_report_header() -> str:

@@ -7,6 +7,7 @@ LIVE_RESULTS.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -26,6 +27,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import unix_connect
 
 DEADLINE = 20.0
+
+
+#: What each server imports late. It is imported before the first fork, so that not every test pays for it.
+IMPORTS = {
+    "indrik": ("indrik.app.base", "indrik.arbiter.arbiter", "indrik.workers.gasgi"),
+    "uvicorn": ("uvicorn", "uvicorn.loops.auto", "uvicorn.protocols.http.auto",
+                "uvicorn.protocols.websockets.auto", "uvicorn.lifespan.on"),
+}  # fmt: skip
 
 
 def run_indrik(application: Any, path: str, root_path: str) -> None:
@@ -52,6 +61,8 @@ def run_uvicorn(application: Any, path: str, root_path: str) -> None:
     )
 
 
+for _module in IMPORTS[os.environ["LIVE_SERVER"]]:
+    importlib.import_module(_module)
 RUN = {"indrik": run_indrik, "uvicorn": run_uvicorn}[os.environ["LIVE_SERVER"]]
 
 

@@ -47,7 +47,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def talk(url: str) -> str:
     """One session with several calls, each a POST and an answer by the long poll; the worker's slot."""
-    client = socketio.Client(reconnection=False)
+    # Of its own accord it waits 5 s for an answer, which may be too short for a machine that is busy.
+    client = socketio.Client(reconnection=False, request_timeout=DEADLINE)
     left = threading.Event()
     client.on("disconnect", lambda *_: left.set())
     client.connect(url, transports=["polling"], wait_timeout=DEADLINE)

@@ -331,7 +331,7 @@ def test_a_stop_serves_those_who_wait(serve: ServerFactory, folder: Path) -> Non
 
 
 def test_those_who_wait_at_the_end_of_the_grace_are_cut(serve: ServerFactory, folder: Path) -> None:
-    server = serve("--limit-concurrency", "1", "--graceful-timeout", "1").wait_ready()
+    server = serve("--limit-concurrency", "1", "--graceful-timeout", "5").wait_ready()
     with ask(server, f"/until/{folder}/never") as first, ask(server, "/") as second:
         wait_for(lambda: server.workers(), "the worker")
         server.send(signal.SIGTERM)

@@ -77,13 +77,13 @@ def test_term_waits_for_what_follows_a_response(started: Callable[..., Server]) 
 
 
 def test_term_gives_up_in_time(started: Callable[..., Server]) -> None:
-    server = started("--graceful-timeout", "2").wait_ready()
+    server = started("--graceful-timeout", "5").wait_ready()
     with server.connect() as sock:
         sock.sendall(message("GET", "/linger"))
         server.wait_for_log("lingers")
         begin = time.monotonic()
         assert server.stop() == 0
-        assert 1 < time.monotonic() - begin < 6
+        assert 4 < time.monotonic() - begin < 12
         assert sock.recv(1000).startswith(b"HTTP/1.1 500 ")
     server.wait_for_log("cancelled at .*: the server is shutting down")
     assert "SIGKILL" not in server.log()

@@ -58,7 +58,7 @@ def test_all_slow_attacks_at_once(serve: ServerFactory, folder: Path) -> None:
     (folder / "app.py").write_text(APP)
     with ExitStack() as stack:
         stack.enter_context(descriptors(HEADS + BODIES + 2 * READERS))
-        times = [word for name in ("header", "body", "write") for word in (f"--{name}-timeout", "8")]
+        times = [word for name in ("header", "body", "write") for word in (f"--{name}-timeout", "12")]
         server = serve(*times, "--worker-connections", "2000").wait_ready()
         server.get("/")
         (worker,) = server.workers()
@@ -71,11 +71,11 @@ def test_all_slow_attacks_at_once(serve: ServerFactory, folder: Path) -> None:
             server.get("/")
             assert open_files(worker) > files + HEADS + BODIES + READERS
             highest = resident(worker)
-            for _ in range(2):
+            for _ in range(4):
                 found = waits(server, 300)
                 highest = max(highest, resident(worker))
                 slowest = found[int(len(found) * 0.99)]
-                # Once more: the machine may have been busy with something else.
+                # Again: the machine may have been busy with something else.
                 if slowest < 0.1:
                     break
             assert slowest < 0.1, f"one request of a hundred took {slowest * 1000:.0f} ms or longer"
@@ -83,7 +83,7 @@ def test_all_slow_attacks_at_once(serve: ServerFactory, folder: Path) -> None:
             # They were there all the time.
             assert open_files(worker) > files + HEADS + BODIES + READERS
 
-            for answer in ended([*heads, *bodies], 20):
+            for answer in ended([*heads, *bodies], 30):
                 assert answer.startswith(b"HTTP/1.1 408 "), answer
         wait_for(lambda: open_files(worker) <= files, "the descriptors of all of them")
         for client in readers:

@@ -100,7 +100,8 @@ def test_max_requests_under_load(serve: ServerFactory) -> None:
     with Load(server) as load:
         server.wait_for_log("asks for a successor", 12)
     assert load.failures == []
-    assert load.longest < 0.5
+    # Whoever waits in the queue of a socket that nobody serves gives up only after 20 s.
+    assert load.longest < 5.0
     server.wait_workers(2)
 
 

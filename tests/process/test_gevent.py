@@ -336,12 +336,12 @@ def test_a_leaving_worker_finishes_what_is_in_progress(serve_gevent: ServerFacto
 
 
 def test_what_does_not_finish_is_cut(serve_gevent: ServerFactory) -> None:
-    server = serve_gevent("--graceful-timeout", "1")
+    server = serve_gevent("--graceful-timeout", "5")
     with ask(server, "/await?never"):
         server.wait_for_log("awaiting never")
         begun = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - begun < 5
+        assert 4 < time.monotonic() - begun < 12
     server.wait_for_log("1 connections were still open")
 
 

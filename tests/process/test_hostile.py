@@ -93,8 +93,10 @@ def test_every_wait_ends(serve: ServerFactory, stack: ExitStack) -> None:
     statuses = [re.findall(rb"HTTP/1\.1 (\d+)", answer) for answer in answers]
     assert statuses == [[], [b"408"], [b"200", b"408"], [b"408"], [b"408"], [b"200"]]
     assert 0.9 < took < 6
+    server.wait_for_log("stopped reading")
     wait_for(lambda: open_files(worker) <= files, "the end of the silent reader", 8)
-    assert len(ended(silent, 5)[0]) < 10_000_000
+    # What the kernel has taken goes out in pieces as small as the client's buffer.
+    assert len(ended(silent, 60)[0]) < 10_000_000
 
 
 def test_ten_thousand_idle_connections(serve: ServerFactory, stack: ExitStack) -> None:
@@ -128,7 +130,8 @@ def test_many_requests_of_one_client_keep_nobody_waiting(serve: ServerFactory) -
         assert greedy.recv(10)
         started = time.monotonic()
         assert get_on(modest) == "hello"
-        assert time.monotonic() - started < 1.0
+        # All of the greedy one's take 4 seconds.
+        assert time.monotonic() - started < 2.5
 
 
 def test_a_flood_of_tiny_chunks_keeps_nobody_waiting(serve: ServerFactory, folder: Path) -> None:

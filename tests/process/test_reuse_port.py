@@ -42,7 +42,8 @@ def test_nothing_is_lost(serve: ServerFactory, preload: tuple[str, ...]) -> None
         before = len(load.answers)
         wait_for(lambda: len(load.answers) > before + 200, "load")
     assert load.failures == []
-    assert load.longest < 0.5
+    # Whoever waits in the queue of a socket that nobody serves gives up only after 20 s.
+    assert load.longest < 5.0
 
 
 def test_successor_serves_what_was_queued_for_a_dead_worker(serve: ServerFactory) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -62,6 +63,29 @@ def test_can_be_taken_back() -> None:
     ends.set()
     thread.join(DEADLINE)
     assert survived
+
+
+TRACED = """\
+import _thread, sys
+if sys.argv[1:] == ["patched"]:
+    import gevent.monkey
+    gevent.monkey.patch_all()
+from indrik.engine.interruption import interrupt
+from indrik.engine.originals import original
+interrupt(original(_thread, "get_ident")(), None)
+sys.settrace(lambda *_: None)
+(lambda: None)()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("process", ["plain", "patched"])
+def test_what_was_taken_back_does_not_hang_who_traces(process: str) -> None:
+    if process == "patched":
+        pytest.importorskip("gevent")
+    command = [sys.executable, "-c", TRACED, process]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (made.stdout, made.stderr) == ("done\n", "")
 
 
 def test_a_thread_that_has_ended_is_left_alone() -> None:
