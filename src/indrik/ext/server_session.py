@@ -172,5 +172,7 @@ class ServerSession(SessionMixin):
     def _check_unsaved(self, what: str) -> None:
         if self.is_saved:
             logger.warning(
-                "%s, which has no effect: sessions are saved before the response begins", what, stack_info=True
+                "%s, which has no effect: sessions are saved before the response begins",
+                what,
+                stack_info=True,
             )

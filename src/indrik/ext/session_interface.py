@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from flask.sessions import SessionInterface, session_json_serializer
 
 from indrik.ext.server_session import ServerSession, logger
-from indrik.sessions.store import Outcome, SessionStore, SessionStoreError
+from indrik.sessions.store import Changes, Outcome, SessionStore, SessionStoreError
 
 if TYPE_CHECKING:
     from flask import Flask, Request, Response
@@ -71,46 +71,46 @@ class ServerSessionInterface(SessionInterface):
         # 500.
         if not isinstance(session, ServerSession) or session.is_saved:
             return
-        was_accessed = session.accessed
-        if was_accessed:
+        if session.accessed:
             response.vary.add("Cookie")
         session.is_saved = True
-        try:
-            cookie = self._save(app, session)
-        except SessionStoreError as error:
-            if was_accessed:
-                raise
-            # The application has not even looked at it; only its life was to be prolonged.
-            logger.warning("a session was not prolonged: %s", error)
-            return
+        changes = session.changes()
+        if changes or session.renewed or session.ended is not None:
+            cookie = self._write(app, session, changes)
+        else:
+            cookie = self._prolong(app, session)
         if cookie is not _Cookie.LEAVE:
             self._set_cookie(app, session, response, cookie)
 
-    def _save(self, app: Flask, session: ServerSession) -> _Cookie:
-        life = app.permanent_session_lifetime.total_seconds()
-        expires = time.time() + life
-        changes = session.changes()
+    def _write(self, app: Flask, session: ServerSession, changes: Changes) -> _Cookie:
+        expires = time.time() + app.permanent_session_lifetime.total_seconds()
         if session.ended is not None:
             self.store.delete(session.ended)
-        if session.name is None:
+        old = session.name
+        if old is None:
             if not changes.values:
                 return _Cookie.LEAVE if session.ended is None else _Cookie.DELETE
-            name = self._rename(session)
-            self.store.create(name, changes.values, expires)
+            self.store.create(self._rename(session), changes.values, expires)
             return _Cookie.SET
-        if session.renewed or changes:
-            old = session.name
-            new = self._rename(session) if session.renewed else None
-            outcome = self.store.update(old, changes, expires, new)
-            if outcome is Outcome.GONE:
-                logger.info("what a request has changed in a session that ended meanwhile was dropped")
-            return {Outcome.KEPT: _Cookie.SET, Outcome.EMPTIED: _Cookie.DELETE, Outcome.GONE: _Cookie.LEAVE}[
-                outcome
-            ]
+        outcome = self.store.update(old, changes, expires, self._rename(session) if session.renewed else None)
+        if outcome is Outcome.GONE:
+            logger.info("what a request has changed in a session that ended meanwhile was dropped")
+            return _Cookie.LEAVE
+        return _Cookie.SET if outcome is Outcome.KEPT else _Cookie.DELETE
+
+    def _prolong(self, app: Flask, session: ServerSession) -> _Cookie:
         name = session.name
-        slack = min(life * _SLACK_PART, _MOST_SLACK)
-        if self.should_set_cookie(app, session) and self.store.touch(name, expires, slack):
-            return _Cookie.SET
+        if name is None:
+            return _Cookie.LEAVE
+        life = app.permanent_session_lifetime.total_seconds()
+        try:
+            if self.should_set_cookie(app, session) and self.store.touch(
+                name, time.time() + life, min(life * _SLACK_PART, _MOST_SLACK)
+            ):
+                return _Cookie.SET
+        except SessionStoreError as error:
+            # Nothing is lost that anybody was told of, and the application may not even have looked.
+            logger.warning("a session was not prolonged: %s", error)
         return _Cookie.LEAVE
 
     def _rename(self, session: ServerSession) -> str:

@@ -262,8 +262,8 @@ class SQLiteStore:
             status = os.stat(self.path)
         except OSError as error:
             raise SessionStoreError(
-                f"cannot make the session database {self.path}: {error.strerror}. Its folder must be writable "
-                f"for the user with the id {os.geteuid()}; SESSION_DATABASE names another place"
+                f"cannot make the session database {self.path}: {error.strerror}. Its folder must be "
+                f"writable for the user with the id {os.geteuid()}; SESSION_DATABASE names another place"
             ) from error
         return status.st_dev, status.st_ino
 
