@@ -43,7 +43,7 @@ _SCHEMA = (
 _PURGED_BY_EACH = 10
 
 #: Seconds between two looks at a locked file, the first and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.01
 
 #: Connections that wait for their next use; more were needed at once only in a crowd.
 _MOST_IDLE = 16
