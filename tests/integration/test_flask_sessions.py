@@ -10,31 +10,25 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.integration.served import BOOTING, Server, serve
+from tests.integration.flask_ways import WAYS, Way, every_concurrent_way, every_way, serve_way
+from tests.integration.served import BOOTING, Server
 from tests.integration.wire import Answer, connect
-from tests.workers.kinds import KINDS, interface_of, name_of
+from tests.workers.kinds import name_of
 
-FOLDER = Path(__file__).parent
-WAYS = [way for way in KINDS if interface_of(way[0]) == "wsgi"]
-#: Those in which one worker has several requests in progress.
-CONCURRENT = [(kind, options) for kind, options in WAYS if kind == "gevent" or options]
 WORKERS = 4
 PARALLEL = 50
 RACES = 100
 
 
-def start(way: tuple[str, tuple[str, ...]], folder: Path, *arguments: str, workers: int = WORKERS):  # type: ignore[no-untyped-def]
-    kind, options = way
-    return serve(
-        ["-k", kind, *options, "-w", str(workers), *arguments, "flask_sessions:app"],
-        FOLDER,
-        folder,
-        {"SESSION_FOLDER": str(folder)},
-    )
+def start(way: Way, folder: Path, *arguments: str, workers: int = WORKERS) -> AbstractContextManager[Server]:
+    environment = {"SESSION_FOLDER": str(folder)}
+    options = [f"--workers={workers}", *arguments]
+    return serve_way(way, "flask_sessions:app", folder, *options, environment=environment)
 
 
 @pytest.fixture(scope="module", params=WAYS, ids=name_of)
@@ -182,10 +176,8 @@ def test_nothing_failed(server: Server) -> None:
     assert (folder_of(server) / "sessions.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("way", CONCURRENT, ids=name_of)
-def test_a_locked_database_holds_up_only_who_writes(
-    way: tuple[str, tuple[str, ...]], tmp_path: Path
-) -> None:
+@every_concurrent_way
+def test_a_locked_database_holds_up_only_who_writes(way: Way, tmp_path: Path) -> None:
     with start(way, tmp_path, workers=1) as server:
         cookie = cookie_from(server, "/set/a/1")
         database = database_of(server)
@@ -202,8 +194,8 @@ def test_a_locked_database_holds_up_only_who_writes(
         assert session_of(server, cookie) == {"a": "1", "b": "2", "c": "2"}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=name_of)
-def test_a_request_that_is_timed_out_leaves_no_lock(way: tuple[str, tuple[str, ...]], tmp_path: Path) -> None:
+@every_way
+def test_a_request_that_is_timed_out_leaves_no_lock(way: Way, tmp_path: Path) -> None:
     with start(way, tmp_path, "--request-timeout=1", workers=1) as server:
         cookie = cookie_from(server, "/set/a/1")
         database = database_of(server)
@@ -216,10 +208,8 @@ def test_a_request_that_is_timed_out_leaves_no_lock(way: tuple[str, tuple[str, .
         assert session_of(server, cookie) == {"a": "1", "c": "3"}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=name_of)
-def test_an_application_that_was_loaded_before_the_fork(
-    way: tuple[str, tuple[str, ...]], tmp_path: Path
-) -> None:
+@every_way
+def test_an_application_that_was_loaded_before_the_fork(way: Way, tmp_path: Path) -> None:
     """Each worker opens the file itself, and wrong permissions are an answer, not an end."""
     with start(way, tmp_path, "--preload", workers=2) as server:
         cookie = cookie_from(server, "/set/a/1")
