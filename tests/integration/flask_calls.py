@@ -63,7 +63,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     mark.set(call)
     record.setdefault(call, []).append(("call", True))
     # The validator refuses two things that Flask does: a Content-Type with 204, and read() without a size,
-    # which PEP 3333 has since its second version.
+    # which PEP 3333 asks servers to allow.
     judged = app if environ["PATH_INFO"] == "/empty" or environ["REQUEST_METHOD"] == "POST" else validated
     return Watched(judged(environ, start_response), call)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.flask_ways import WAYS, serve_way
 from tests.integration.served import Server
 from tests.integration.wire import Answer, connect
+from tests.integration.wsgi_ways import WAYS, serve_way
 from tests.workers.kinds import name_of
 
 CONFIG = {

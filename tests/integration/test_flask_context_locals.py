@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.flask_ways import WAYS, serve_way
 from tests.integration.served import Server
 from tests.integration.wire import Answer, connect
+from tests.integration.wsgi_ways import WAYS, serve_way
 from tests.workers.kinds import name_of
 
 NEXT = 20

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.flask_ways import WAYS, serve_way
 from tests.integration.served import Server
 from tests.integration.wire import connect
+from tests.integration.wsgi_ways import WAYS, serve_way
 from tests.workers.kinds import name_of
 
 

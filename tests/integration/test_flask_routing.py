@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.flask_routing import app
-from tests.integration.flask_ways import WAYS, Way, serve_way
 from tests.integration.served import Server
 from tests.integration.wire import connect
+from tests.integration.wsgi_ways import WAYS, Way, serve_way
 from tests.workers.kinds import name_of
 
 #: Method and target.

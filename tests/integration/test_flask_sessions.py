@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.flask_ways import WAYS, Way, every_concurrent_way, every_way, serve_way
 from tests.integration.served import BOOTING, Server
 from tests.integration.wire import Answer, connect
+from tests.integration.wsgi_ways import WAYS, Way, every_concurrent_way, every_way, serve_way
 from tests.workers.kinds import name_of
 
 WORKERS = 4

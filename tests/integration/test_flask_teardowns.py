@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration import flask_teardowns
-from tests.integration.flask_ways import Way, every_way, serve_way
 from tests.integration.served import BOOTING, DEADLINE, Server
 from tests.integration.wire import connect
+from tests.integration.wsgi_ways import Way, every_way, serve_way
 
 REQUESTS = 10_000 if os.environ.get("SLOW_TESTS") else 2_000
 

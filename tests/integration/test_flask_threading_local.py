@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.integration.flask_ways import Way, every_way, serve_way
 from tests.integration.wire import connect
+from tests.integration.wsgi_ways import Way, every_way, serve_way
 
 REQUESTS = 200
 AT_ONCE = 50

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.integration.flask_ways import WAYS, serve_way
 from tests.integration.served import DEADLINE, Server
 from tests.integration.wire import Answer, connect
+from tests.integration.wsgi_ways import WAYS, serve_way
 from tests.workers.kinds import name_of
 
 LARGE = b"0123456789abcdef" * 65536

@@ -36,6 +36,11 @@ _SCHEMA = (
         "CREATE TABLE session_values (name TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (name, key))"
         " WITHOUT ROWID"
     ),
+    # Whoever deletes a session, by hand perhaps, leaves no values behind.
+    (
+        "CREATE TRIGGER values_end AFTER DELETE ON sessions"
+        " BEGIN DELETE FROM session_values WHERE name = old.name; END"
+    ),
     f"PRAGMA application_id = {_APPLICATION_ID}",
 )
 
@@ -302,9 +307,7 @@ def _put(connection: sqlite3.Connection, name: str, values: Mapping[str, str]) -
 
 
 def _delete(connection: sqlite3.Connection, names: list[str]) -> None:
-    each = [(name,) for name in names]
-    connection.executemany("DELETE FROM session_values WHERE name = ?", each)
-    connection.executemany("DELETE FROM sessions WHERE name = ?", each)
+    connection.executemany("DELETE FROM sessions WHERE name = ?", [(name,) for name in names])
 
 
 def _purge(connection: sqlite3.Connection, limit: int) -> int:

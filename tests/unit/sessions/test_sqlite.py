@@ -133,6 +133,16 @@ class TestPurge:
         connection.close()
         assert rows == {"sessions": 3, "session_values": 3}
 
+    def test_a_session_deleted_by_hand_takes_its_values_along(self, store: SQLiteStore, path: Path) -> None:
+        for name in "abc":
+            store.create(name, {"x": "1", "y": "2"}, LATER)
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("DELETE FROM sessions WHERE name <> 'b'")
+        rows = connection.execute("SELECT name, key FROM session_values").fetchall()
+        connection.close()
+        assert rows == [("b", "x"), ("b", "y")]
+        assert store.load("a") is None
+
     def test_by_hand(self, store: SQLiteStore) -> None:
         store.create("new", {"x": "1"}, LATER)
         for number in range(5):

@@ -1,4 +1,4 @@
-"""The ways to serve a Flask application: every kind of worker that calls WSGI applications."""
+"""The ways to serve a WSGI application of this folder: every kind of worker that calls such applications."""
 
 from __future__ import annotations
 
