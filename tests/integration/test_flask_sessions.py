@@ -205,7 +205,8 @@ def test_a_request_that_is_timed_out_leaves_no_lock(way: Way, tmp_path: Path) ->
         database.close()
         for _ in range(3):
             assert get(server, "/set/c/3", cookie).status == 200
-        assert session_of(server, cookie) == {"a": "1", "c": "3"}
+        # It may have come through between its answer and its end.
+        assert {**session_of(server, cookie), "b": "2"} == {"a": "1", "b": "2", "c": "3"}
 
 
 @every_way

@@ -88,7 +88,8 @@ class ServerSessionInterface(SessionInterface):
             self.store.delete(session.ended)
         old = session.name
         if old is None:
-            if not changes.values:
+            # Many an application makes every session permanent; a row for each passing robot is of no use.
+            if not set(changes.values) - {"_permanent"}:
                 return _Cookie.LEAVE if session.ended is None else _Cookie.DELETE
             self.store.create(self._rename(session), changes.values, expires)
             return _Cookie.SET

@@ -241,7 +241,7 @@ class SQLiteStore:
         with self._opening:
             file = self._find_file() or self._make_file()
         connection = sqlite3.connect(
-            f"file:{quote(self.path)}?mode=rw",
+            f"file:{quote(os.fsencode(self.path))}?mode=rw",
             uri=True,
             timeout=0,
             isolation_level=None,

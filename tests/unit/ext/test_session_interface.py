@@ -15,7 +15,7 @@ import pytest
 from flask import Flask, Response, session, stream_with_context
 
 from indrik.flask import Changes, Outcome, Session, SessionStore, SessionStoreError, SQLiteStore
-from tests.unit.ext.browser import Client, View, make_app, put, store_of
+from tests.unit.ext.browser import Client, View, clear, count, make_app, put, store_of
 
 
 class TestCookie:
@@ -34,7 +34,7 @@ class TestCookie:
         "permanent": [put(x=1, _permanent=True)],
         "permanent and looked at": [put(x=1, _permanent=True), lambda: session["x"]],
         "permanent and not looked at": [put(x=1, _permanent=True), lambda: None],
-        "permanent by property": [lambda: setattr(session, "permanent", True)],
+        "permanent by property": [lambda: (setattr(session, "permanent", True), session.update(x=1))],
         "marked": [put(x=[1]), lambda: setattr(session, "modified", True)],
     }
     CONFIGS: Mapping[str, dict[str, Any]] = {
@@ -97,7 +97,7 @@ class TestLife:
         store_of(app).close()
 
     def test_of_a_permanent_session_is_prolonged_by_each_request(self, app: Flask, client: Client) -> None:
-        client.run(put(_permanent=True))
+        client.run(put(_permanent=True, x=1))
         connection = sqlite3.connect(store_of(app).path, isolation_level=None)
         connection.execute("UPDATE sessions SET expires = expires - 1000")
         (before,) = connection.execute("SELECT expires FROM sessions").fetchone()
@@ -114,6 +114,18 @@ class TestLife:
         assert client.run(lambda: session["x"]) == 1
         assert connection.execute("SELECT expires FROM sessions").fetchall() == before
         connection.close()
+
+
+    def test_that_is_permanent_and_holds_nothing_is_not_kept(self, app: Flask, client: Client) -> None:
+        """As with `session.permanent = True` before each request."""
+        app.before_request(lambda: setattr(session, "permanent", True))
+        client.run(lambda: None)
+        assert client.set_cookies == []
+        client.run(put(x=1))
+        assert client.cookie
+        client.run(clear)
+        assert client.cookie is None
+        assert count(app) == 0
 
 
 class Recording:
@@ -140,6 +152,7 @@ class TestCost:
             ({}, {"x": 1}, lambda: None, ["load"]),
             ({"SESSION_REFRESH_EACH_REQUEST": False}, {"x": 1}, lambda: None, []),
             ({}, {"x": 1, "_permanent": True}, lambda: None, ["load", "touch"]),
+            ({}, {}, lambda: setattr(session, "permanent", True), []),
             ({}, {"x": 1}, lambda: session.clear(), ["delete"]),
         ],
     )

@@ -360,6 +360,15 @@ class TestTrouble:
         assert f"writable for the user with the id {user}; SESSION_DATABASE" in missing
 
 
+@pytest.mark.parametrize("name", ["a b?mode=ro#x%41", "ä", os.fsdecode(b"\xff")])
+def test_any_name_of_a_file(tmp_path: Path, name: str) -> None:
+    store = SQLiteStore(tmp_path / name)
+    store.create("a", {"x": "1"}, LATER)
+    assert store.load("a") == {"x": "1"}
+    store.close()
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_nothing_is_made_before_the_first_use(path: Path) -> None:
     SQLiteStore(path).close()
     assert not path.parent.exists()
