@@ -18,6 +18,11 @@ from indrik.flask import Changes, Outcome, Session, SessionStore, SessionStoreEr
 from tests.unit.ext.browser import Client, View, clear, count, make_app, put, store_of
 
 
+def make_permanent(**values: Any) -> None:
+    session.permanent = True
+    session.update(values)
+
+
 class TestCookie:
     """As Flask sets the cookie of its own sessions, for the same requests."""
 
@@ -34,7 +39,7 @@ class TestCookie:
         "permanent": [put(x=1, _permanent=True)],
         "permanent and looked at": [put(x=1, _permanent=True), lambda: session["x"]],
         "permanent and not looked at": [put(x=1, _permanent=True), lambda: None],
-        "permanent by property": [lambda: (setattr(session, "permanent", True), session.update(x=1))],
+        "permanent by property": [lambda: make_permanent(x=1), lambda: session["x"]],
         "marked": [put(x=[1]), lambda: setattr(session, "modified", True)],
     }
     CONFIGS: Mapping[str, dict[str, Any]] = {
@@ -118,11 +123,11 @@ class TestLife:
 
     def test_that_is_permanent_and_holds_nothing_is_not_kept(self, app: Flask, client: Client) -> None:
         """As with `session.permanent = True` before each request."""
-        app.before_request(lambda: setattr(session, "permanent", True))
+        app.before_request(make_permanent)
         client.run(lambda: None)
         assert client.set_cookies == []
         client.run(put(x=1))
-        assert client.cookie
+        assert len(client.set_cookies) == 1
         client.run(clear)
         assert client.cookie is None
         assert count(app) == 0
@@ -152,7 +157,7 @@ class TestCost:
             ({}, {"x": 1}, lambda: None, ["load"]),
             ({"SESSION_REFRESH_EACH_REQUEST": False}, {"x": 1}, lambda: None, []),
             ({}, {"x": 1, "_permanent": True}, lambda: None, ["load", "touch"]),
-            ({}, {}, lambda: setattr(session, "permanent", True), []),
+            ({}, {}, make_permanent, []),
             ({}, {"x": 1}, lambda: session.clear(), ["delete"]),
         ],
     )
