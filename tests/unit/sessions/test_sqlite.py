@@ -239,6 +239,30 @@ for path in sys.argv[1:]:
 """
 
 
+#: No file may grow beyond a size: as on a disk that is full.
+ON_A_FULL_DISK = """
+import resource, sys
+from indrik.sessions.sqlite import SQLiteStore
+from indrik.sessions.store import Changes, Outcome, SessionStoreError
+store = SQLiteStore(sys.argv[1])
+store.create("first", {"x": "1"}, 1e12)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+made = 0
+try:
+    while made < 1000:
+        store.create(f"n{made}", {"x": "1" * 10_000}, 1e12)
+        made += 1
+except SessionStoreError as error:
+    print(error)
+assert 0 < made < 1000
+assert store.load("first") == {"x": "1"}
+assert store.load(f"n{made - 1}") and store.load(f"n{made}") is None
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert store.update("first", Changes({"x": "2"}), 1e12) is Outcome.KEPT
+assert store.load("first") == {"x": "2"} and store.load(f"n{made - 1}")
+"""
+
+
 class Interrupting(Mapping[str, str]):
     """Values that end in the middle of a transaction, as RequestTimeout would end it."""
 
@@ -343,6 +367,10 @@ class TestTrouble:
         store = SQLiteStore(tmp_path / "file" / "sessions.sqlite3")
         with pytest.raises(SessionStoreError, match=r"(?i)cannot reach .* not a directory"):
             store.load("a")
+
+    def test_a_full_disk(self, path: Path) -> None:
+        message = output_of(run_python(ON_A_FULL_DISK, path))
+        assert message.startswith(f"the session database {path} cannot be used by the user with the id ")
 
     def test_not_writable(self) -> None:
         with tempfile.TemporaryDirectory() as name:  # not below tmp_path, which nobody else may enter
