@@ -56,7 +56,8 @@ def plain() -> str:
 @app.get("/login/<user>")
 def login(user: str) -> str:
     session.clear()
-    session["user"] = user
+    session["user"] = {"name": user}
+    session["theme"] = "dark"
     return "in"
 
 
@@ -72,9 +73,10 @@ def logout() -> str:
 @app.get("/slow/<name>")
 def slow(name: str) -> str:
     """Looks at the session, waits until it is told to go on, and writes."""
-    user = session["user"]
+    user = session["user"]["name"]
     (FOLDER / f"{name}.begun").touch()
     wait_for(FOLDER / f"{name}.release")
+    session["user"]["seen"] = name
     session["late"] = name
     return str(user)
 

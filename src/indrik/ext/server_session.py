@@ -148,16 +148,17 @@ class ServerSession(SessionMixin):
     def changes(self) -> Changes:
         """What the request has changed so far. Raises `TypeError` for a value that cannot be serialised."""
         stored = self._stored or {}
-        found = {}
+        added, changed = {}, {}
         for key, value in self._values.items():
             try:
                 text = self._serializer.dumps(value)
             except (TypeError, ValueError) as error:
                 raise TypeError(f"session[{key!r}] cannot be kept as JSON: {error}") from error
-            before = self._seen.get(key)
-            if text != (stored.get(key) if before is None else before):
-                found[key] = text
-        return Changes(found, frozenset(self._removed))
+            if key not in stored:
+                added[key] = text
+            elif text != self._seen.get(key, stored[key]):
+                changed[key] = text
+        return Changes(added, frozenset(self._removed), changed)
 
     def _load(self) -> dict[str, str]:
         self.accessed = True

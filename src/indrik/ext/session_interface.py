@@ -89,9 +89,9 @@ class ServerSessionInterface(SessionInterface):
         old = session.name
         if old is None:
             # Many an application makes every session permanent; a row for each passing robot is of no use.
-            if not set(changes.values) - {"_permanent"}:
+            if not set(changes.added) - {"_permanent"}:
                 return _Cookie.LEAVE if session.ended is None else _Cookie.DELETE
-            self.store.create(self._rename(session), changes.values, expires)
+            self.store.create(self._rename(session), changes.added, expires)
             return _Cookie.SET
         outcome = self.store.update(old, changes, expires, self._rename(session) if session.renewed else None)
         if outcome is Outcome.GONE:

@@ -116,7 +116,11 @@ class SQLiteStore:
                 return Outcome.GONE
             if current != name:
                 connection.execute("UPDATE session_values SET name = ? WHERE name = ?", (current, name))
-            _put(connection, current, changes.values)
+            _put(connection, current, changes.added)
+            connection.executemany(
+                "UPDATE session_values SET value = ? WHERE name = ? AND key = ?",
+                [(value, current, key) for key, value in changes.changed.items()],
+            )
             connection.executemany(
                 "DELETE FROM session_values WHERE name = ? AND key = ?",
                 [(current, key) for key in changes.removed],

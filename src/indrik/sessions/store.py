@@ -33,13 +33,19 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True)
 class Changes:
-    """What one request has changed: the values of these keys, and keys that it has taken out."""
+    """What one request has done to a session.
 
-    values: Mapping[str, str] = field(default_factory=dict)
+    added: values of keys that it did not find. removed: keys that it has taken out. changed: values of keys
+    that it found; such a value is written only where the key still is, for another request may have taken it
+    out meanwhile, a logout say.
+    """
+
+    added: Mapping[str, str] = field(default_factory=dict)
     removed: Collection[str] = frozenset()
+    changed: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.values or self.removed)
+        return bool(self.added or self.removed or self.changed)
 
 
 class SessionStore(Protocol):
@@ -57,8 +63,8 @@ class SessionStore(Protocol):
         """Makes a session under a name that is new."""
 
     def update(self, name: str, changes: Changes, expires: float, new_name: str | None = None) -> Outcome:
-        """Changes the keys of a session that `changes` has, and no other; the last writer of a key wins. With
-        `new_name` it has that name from now on, and none of the old one's.
+        """Changes the keys of a session that `changes` has, and no other; of two that write a key the last
+        one wins. With `new_name` it has that name from now on, and is not to be found by the old one.
         """
 
     def touch(self, name: str, expires: float, slack: float) -> bool:

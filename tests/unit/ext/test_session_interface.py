@@ -312,7 +312,8 @@ class TestExtension:
             ) -> Outcome:
                 if name not in self.kept:
                     return Outcome.GONE
-                self.kept[name].update(changes.values)
+                self.kept[name].update(changes.added)
+                self.kept[name].update(changes.changed)
                 return Outcome.KEPT
 
             def touch(self, name: str, expires: float, slack: float) -> bool:

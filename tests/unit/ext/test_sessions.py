@@ -124,6 +124,23 @@ class TestMerging:
         client.run(slow)
         assert client.run(lambda: dict(session)) == {"cart": {"z": 1, "a": 3}}
 
+    def test_a_value_that_another_has_deleted_stays_deleted(self, client: Client) -> None:
+        """Whatever is done to it, unless it is a new one for who sets it."""
+        client.run(put(user={"name": "me"}, theme="dark", cart=[1]))
+
+        def slow() -> None:
+            session["user"]["seen"] = "now"
+            session["theme"] = "light"
+            session.pop("cart")
+            session["cart"] = [2]
+            session["late"] = 1
+            client.run_beside(lambda: [session.pop(key) for key in ("user", "cart")])
+
+        client.run(slow)
+        assert client.run(lambda: dict(session)) == {"theme": "light", "late": 1}
+        client.run(put(user={"name": "you"}))
+        assert client.run(lambda: session["user"]) == {"name": "you"}
+
     def test_also_where_json_is_set_up_anew(self, app: Flask, client: Client) -> None:
         app.json.sort_keys = False  # type: ignore[attr-defined]
         client.run(put(cart={"z": 1, "a": 2}))

@@ -57,6 +57,14 @@ class TestOneSession:
         assert store.update("a", Changes({"x": "2", "new": "2"}, {"y", "never"}), LATER) is Outcome.KEPT
         assert store.load("a") == {"x": "2", "z": "1", "new": "2"}
 
+    def test_a_change_of_a_key_that_was_taken_out_is_dropped(self, store: SessionStore) -> None:
+        store.create("a", {"x": "1", "y": "1"}, LATER)
+        store.update("a", Changes(removed={"x"}), LATER)
+        assert store.update("a", Changes(changed={"x": "2", "y": "2"}), LATER) is Outcome.KEPT
+        assert store.load("a") == {"y": "2"}
+        assert store.update("a", Changes(added={"x": "3"}), LATER, "b") is Outcome.KEPT
+        assert store.load("b") == {"x": "3", "y": "2"}
+
     def test_what_has_ended_stays_so(self, store: SessionStore) -> None:
         store.create("a", {"x": "1"}, LATER)
         store.delete("a")
