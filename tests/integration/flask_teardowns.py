@@ -76,6 +76,34 @@ def context() -> Any:
     return app.response_class(stream_with_context(pieces()))
 
 
+def wait_released() -> None:
+    """Until the test says so, or for ever as far as a request is concerned."""
+    give_up_at = time.monotonic() + 60
+    while not os.path.exists(os.environ["TEARDOWNS"] + ".release"):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
+@app.get("/slow")
+def slow() -> str:
+    write_down("view", g.number)
+    wait_released()
+    return "slow"
+
+
+@app.get("/slow-context")
+def slow_context() -> Any:
+    number = g.number
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        write_down("view", number)
+        wait_released()
+        yield b"last"
+
+    return app.response_class(stream_with_context(body()))
+
+
 class Noted:
     """What the application returned, with its end written down behind close()."""
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration import wsgi_apps
-from tests.integration.served import Server, serve
+from tests.integration.served import Server
 from tests.integration.wire import Answer, connect
+from tests.integration.wsgi_ways import WAYS, serve_way
+from tests.workers.kinds import name_of
 
-FOLDER = Path(__file__).parent
 RULE = re.compile(r"PEP 3333|RFC \d+ section \d")
 BODY = b"".join(b"line %d of a body\n" % number for number in range(20_000)) + b"no line end"
 
@@ -72,11 +73,14 @@ def get(server: Server, path: str, method: str = "GET") -> Answer:
 
 
 class TestValidated:
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", params=WAYS, ids=name_of)
     @classmethod
-    def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    def server(
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Server]:
         logs = tmp_path_factory.mktemp("validated")
-        with serve(["wsgi_apps:validated"], FOLDER, logs, {"PYTHONWARNINGS": "error"}) as running:
+        environment = {"PYTHONWARNINGS": "error"}
+        with serve_way(request.param, "wsgi_apps:validated", logs, environment=environment) as running:
             yield running
 
     @pytest.mark.parametrize("page", PAGES)
@@ -172,11 +176,13 @@ class TestValidated:
 
 
 class TestBroken:
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", params=WAYS, ids=name_of)
     @classmethod
-    def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    def server(
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Server]:
         logs = tmp_path_factory.mktemp("broken")
-        with serve(["wsgi_apps:unchecked"], FOLDER, logs) as running:
+        with serve_way(request.param, "wsgi_apps:unchecked", logs) as running:
             yield running
 
     def lines(self, server: Server, path: str) -> list[str]:

@@ -16,6 +16,7 @@ LAYERS = {
     "signals": 0,
     "refusals": 0,
     "protocol": 1,
+    "sessions": 1,
     "net.addresses": 1,
     "config": 2,
     "net": 2,
@@ -31,6 +32,7 @@ LAYERS = {
     "embedding": 7,
     "ext": 7,
     "werkzeug": 8,
+    "flask": 8,
 }
 # The root package holds the version and imports nothing; `python -m indrik` sits on top of all that serves.
 LAYERS_OF_ROOT = {"indrik": 0, "indrik.__main__": 7}
