@@ -19,9 +19,9 @@ _MOST_IN_RATE = 1_000_000
 class RouteLimit:
     """The limits of one route.
 
-    concurrency: requests in progress over all workers, 0 for any number. rate: as it was written, "" for none;
-    rates: its pairs of a number of requests and seconds. timeout: seconds that the application has for a
-    request, 0 for what `request_timeout` says.
+    concurrency: requests in progress over all workers, 0 for any number. rate: as it was written, "" for
+    none; rates: its pairs of a number of requests and seconds. timeout: seconds that the application has for
+    a request, 0 for what `request_timeout` says.
     """
 
     concurrency: int = 0
@@ -105,7 +105,8 @@ def _parse_rate(route: str, rate: Any) -> tuple[tuple[int, float], ...]:
         rates = tuple((item.amount, float(item.get_expiry())) for item in parse_many(rate))
     except ValueError:
         raise RejectedValue(
-            f"{route!r}: {rate!r} is no rate; write it as '20/minute', '5 per 2 hours' or '1/second;20/minute'"
+            f"{route!r}: {rate!r} is no rate; write it as '20/minute', '5 per 2 hours' or "
+            "'1/second;20/minute'"
         ) from None
     for amount, seconds in rates:
         if not 1 <= amount <= _MOST_IN_RATE or not seconds > 0:

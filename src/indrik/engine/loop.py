@@ -68,8 +68,8 @@ class Engine:
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
     socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
     `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request. siblings:
-    with whom the worker shares the load, None for nobody. room: the `WaitingRoom` of requests that the handler
-    could not begin with, None where it always can.
+    with whom the worker shares the load, None for nobody. room: the `WaitingRoom` of requests that the
+    handler could not begin with, None where it always can.
     """
 
     def __init__(

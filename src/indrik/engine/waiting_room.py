@@ -26,9 +26,9 @@ _arrival = attrgetter("arrived_at")
 class WaitingRoom:
     """For whoever holds the engine's ownership.
 
-    timeout: seconds that a request may wait, 0 for any time. count_free: how many more requests of a route may
-    begin now; it may be wrong, for other workers decide too. length: how many wait. look_at: when `take` has
-    something to do, in monotonic seconds.
+    timeout: seconds that a request may wait, 0 for any time. count_free: how many more requests of a route
+    may begin now; it may be wrong, for other workers decide too. length: how many wait. look_at: when `take`
+    has something to do, in monotonic seconds.
     """
 
     def __init__(self, timeout: float, count_free: Callable[[str], int]) -> None:
@@ -59,8 +59,8 @@ class WaitingRoom:
             self._given_out.clear()
 
     def take(self, now: float) -> Exchange | None:
-        """The next request that should be given to the handler, None when there is none for now. Refuses those
-        that have waited too long.
+        """The next request that should be given to the handler, None when there is none for now. Refuses
+        those that have waited too long.
         """
         if now < self.look_at:
             return None

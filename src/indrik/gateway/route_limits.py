@@ -1,5 +1,5 @@
-"""The setting `routes` at work: a handler in front of the gateway that lets requests of a limited route through,
-has them wait, or refuses them. There is none where the setting is empty.
+"""The setting `routes` at work: a handler in front of the gateway that lets requests of a limited route
+through, has them wait, or refuses them. There is none where the setting is empty.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RouteLimits(Handler):
         self._environs = environs
         self._slot = slot
         self._on_deadline = on_deadline
-        self._room = WaitingRoom(queue_timeout, self._count_free)
+        self._room: WaitingRoom = WaitingRoom(queue_timeout, self._count_free)
         self._context: Any = None
 
     def start(self, engine: Engine) -> None:
@@ -82,12 +82,8 @@ class RouteLimits(Handler):
             if route.rates is not None:
                 wait = route.rates.admit(monotonic())
                 if wait > 0.0:
-                    exchange.refuse(
-                        RateExceeded(
-                            f"more than {route.limit.rate} in the route {route.key!r} ({exchange.request.line!r})",
-                            wait,
-                        )
-                    )
+                    detail = f"more than {route.limit.rate} in the route {route.key!r}"
+                    exchange.refuse(RateExceeded(f"{detail} ({exchange.request.line!r})", wait))
                     return
         if route.gate is None:
             self._pass_on(exchange, route)

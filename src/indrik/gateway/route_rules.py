@@ -1,7 +1,7 @@
 """Which key of the setting `routes` a request falls under, found before the application is called.
 
-Werkzeug's own matcher decides: with the rules of the Flask application itself, or for another WSGI application
-with rules made of the keys. Werkzeug and Flask are used by their public interface only.
+Werkzeug's own matcher decides: with the rules of the Flask application itself, or for another WSGI
+application with rules made of the keys. Werkzeug and Flask are used by their public interface only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from indrik.gateway.flask_app import find_flask
 
 
 def find_rules(application: Any, keys: Collection[str], log: Any) -> FlaskRules | PlainRules:
-    """What matches requests of `application` with `keys`. Raises `ConfigError` for a key that cannot match."""
+    """What matches requests of `application` with `keys`. Raises `ConfigError` for a key that is none."""
     flask = find_flask(application)
     return PlainRules(keys) if flask is None else FlaskRules(flask, keys, log)
 
@@ -25,9 +25,9 @@ def find_rules(application: Any, keys: Collection[str], log: Any) -> FlaskRules 
 class FlaskRules:
     """The rules of a Flask application. `keys`: some of them, by rule or by endpoint; the rule goes first.
 
-    Flask itself says how it would match a request (`create_url_adapter`, a method that applications override),
-    so hosts, subdomains and converters of the application's own mean what they always do. What an application's
-    own converter raises is logged once, and such a request has no limit.
+    Flask itself says how it would match a request (`create_url_adapter`, a method that applications
+    override), so hosts, subdomains and converters of the application's own mean what they always do. What a
+    converter raises is logged once, and such a request has no limit.
     """
 
     def __init__(self, flask: Any, keys: Collection[str], log: Any) -> None:
@@ -69,8 +69,8 @@ class PlainRules:
         for key in keys:
             if not key.startswith("/"):
                 raise ConfigError(
-                    f"routes: {key!r} must begin with /, for only a Flask application has endpoints; it cannot "
-                    "be inside of a middleware, but in app.wsgi_app"
+                    f"routes: {key!r} must begin with /, for only a Flask application has endpoints, and "
+                    "this is none (a middleware belongs around app.wsgi_app, not around app)"
                 )
         try:
             routing = importlib.import_module("werkzeug.routing")

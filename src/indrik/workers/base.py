@@ -109,8 +109,8 @@ class Worker:
             find_engine(cfg.reload_engine)
         if cfg.routes and not cls.limits_routes:
             raise ConfigError(
-                f"routes is set, but the worker kind {cls.__name__} cannot limit routes: use sync, gthread or "
-                "gevent, which serve WSGI applications, or remove the setting"
+                f"routes is set, but the worker kind {cls.__name__} cannot limit routes: use sync, gthread "
+                "or gevent, which serve WSGI applications, or remove the setting"
             )
 
     @classmethod

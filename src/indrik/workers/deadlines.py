@@ -35,8 +35,8 @@ _STUCK = 3
 
 
 class TimedHandler(Handler):
-    """Has another handler answer, `seconds` for each request. It may give one another deadline when it begins,
-    `shortest` seconds later or more.
+    """Has another handler answer, `seconds` for each request. It may give one another deadline when it
+    begins, `shortest` seconds later or more.
 
     on_overdue: called by the watching thread, with the ownership held, before the main thread is told;
     on_stuck: when it is still inside `GRACE` seconds later. Both get the exchange. `start` and `stop` are the

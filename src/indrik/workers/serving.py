@@ -74,8 +74,8 @@ class ServingWorker(Worker):
         for key, limit in cfg.routes.items():
             if limit.timeout:
                 raise ConfigError(
-                    f"routes has a timeout for {key!r}, but the worker kind {cls.__name__} cannot end a request "
-                    "that takes too long: remove it, or use another kind"
+                    f"routes has a timeout for {key!r}, but the worker kind {cls.__name__} cannot end a "
+                    "request that takes too long: remove it, or use another kind"
                 )
 
     def load_wsgi(self) -> None:
