@@ -31,8 +31,11 @@ KINDS = {
     "gevent": ["-k", "gevent"],
 }
 
-#: At the end the server says what its scoreboard has counted.
+#: Each worker says when it is about to serve, and at the end the server what its scoreboard has counted.
 TELLING = """
+def post_worker_init(worker):
+    worker.log.info("worker is up")
+
 def on_exit(server):
     total = server.scoreboard.total()
     counts = {kind: total.refused_as(kind) for kind in ("route-rate", "route-concurrency", "request-timeout")}
@@ -53,6 +56,9 @@ def limited(
     environment = {"VISITS": str(folder / "visits")}
     arguments = ("-c", str(folder / "conf.py"), *arguments, f"route_apps:{app}")
     with serve(arguments, FOLDER, folder, environment) as server:
+        if "-w" in arguments:
+            workers = int(arguments[arguments.index("-w") + 1])
+            server.wait_until(lambda: server.error_log.count("worker is up") == workers, "all workers")
         yield server
 
 
@@ -104,7 +110,7 @@ class TestRate:
     @pytest.mark.parametrize("more", [[], ["--preload"]])
     def test_exactly_so_many(self, tmp_path: Path, kind: list[str], more: list[str]) -> None:
         with limited(tmp_path, {LIMITED: {"rate": "20/minute"}}, *kind, "-w", "4", *more) as server:
-            answers = ask_all(server, [f"/limited/{number}" for number in range(200)])
+            answers = ask_all(server, [f"/limited/{number}?seconds=0.05" for number in range(200)])
             assert Counter(answer.status for answer in answers) == {200: 20, 429: 180}
             for answer in answers:
                 if answer.status == 429:
@@ -142,7 +148,7 @@ class TestRate:
         with limited(tmp_path, {LIMITED: {"rate": "3/hour"}}, "-w", "1") as server:
             pid = int(ask(server, "/limited/1").body.split()[1])
             os.kill(pid, signal.SIGKILL)
-            server.wait_until(lambda: server.error_log.count("Booting worker") == 2, "the next worker")
+            server.wait_until(lambda: server.error_log.count("worker is up") == 2, "the next worker")
             assert [ask(server, "/limited/1").status for _ in range(3)] == [200, 200, 429]
 
 
@@ -293,10 +299,14 @@ class TestUnlimited:
 
 class TestOtherApplications:
     def test_rules_in_werkzeugs_syntax(self, tmp_path: Path) -> None:
-        with limited(tmp_path, {"/a/<int:n>": {"rate": "2/hour"}}, "-w", "2", app="plain") as server:
+        logs = ["--access-logfile=-", "--access-logformat=%(s)s %({route}x)s"]
+        with limited(tmp_path, {"/a/<int:n>": {"rate": "2/hour"}}, *logs, app="plain") as server:
             statuses = [ask(server, f"/a/{number}").status for number in range(4)]
             assert statuses == [200, 200, 429, 429]
             assert ask(server, "/a/b").status == 200
+            # Also of those that never reached the application.
+            lines = [*["200 /a/<int:n>"] * 2, *["429 /a/<int:n>"] * 2, "200 -", ""]
+            server.wait_until(lambda: server.access_log.split("\n") == lines, "the access log")
 
     @pytest.mark.parametrize(
         ("app", "arguments", "said"),

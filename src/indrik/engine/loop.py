@@ -24,6 +24,7 @@ from indrik.engine.siblings import Passed, Sibling, Siblings
 from indrik.engine.sticky import Sticky
 from indrik.engine.transport import close_descriptor, monotonic
 from indrik.engine.waiting import Waiting
+from indrik.engine.waiting_room import WaitingRoom
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Slot
@@ -96,7 +97,7 @@ class Engine:
         self._is_interrupted = False
         self._accepts_at = 0.0
         self._most_connections = settings.worker_connections
-        self.room = None
+        self.room: WaitingRoom | None = None
         self._stage = _POLL_NEXT
         # Of the turn in progress: events found and dealt with, connections to resume and done, listeners that
         # were knocked at, how many were accepted at the first of them.

@@ -17,6 +17,7 @@ from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.route_rules import FlaskRules, PlainRules
 from indrik.protocol.refusals import RateExceeded, RequestRefused
 from indrik.quotas import Quota
+from indrik.scoreboard import Slot
 
 
 class LimitedRoute:
@@ -35,7 +36,7 @@ class RouteLimits(Handler):
     """Has `handler` answer what the limits of its route let through. `handle` is called as the handler's is.
 
     rules: tells the key of a request. limits: by key; quotas: what the workers share, by key. environs: makes
-    what the rules look at. slot: number of the worker's slot. queue_timeout: seconds that a request may wait
+    what the rules look at. slot: the worker's. queue_timeout: seconds that a request may wait
     for the concurrency of its route, 0 for any time. on_deadline: called with an exchange whose deadline was
     changed, for a kind that must know. `start` is called before the first request.
     """
@@ -47,7 +48,7 @@ class RouteLimits(Handler):
         limits: Mapping[str, RouteLimit],
         quotas: Mapping[str, Quota],
         environs: EnvironBuilder,
-        slot: int,
+        slot: Slot,
         queue_timeout: float,
         on_deadline: Callable[[Exchange], None],
     ) -> None:
@@ -56,8 +57,9 @@ class RouteLimits(Handler):
         self._routes = {key: LimitedRoute(key, limit, quotas[key]) for key, limit in limits.items()}
         self._environs = environs
         self._slot = slot
+        self._number: int = slot.number
         self._on_deadline = on_deadline
-        self._room: WaitingRoom = WaitingRoom(queue_timeout, self._count_free)
+        self._room = WaitingRoom(queue_timeout, self._count_free)
         self._context: Any = None
 
     def start(self, engine: Engine) -> None:
@@ -85,15 +87,16 @@ class RouteLimits(Handler):
                     detail = f"more than {route.limit.rate} in the route {route.key!r}"
                     exchange.refuse(RateExceeded(f"{detail} ({exchange.request.line!r})", wait))
                     return
+        self._slot.note_route(exchange.request.route or "")
         if route.gate is None:
             self._pass_on(exchange, route)
-        elif self._is_behind(route, is_new) or not route.gate.enter(self._slot, route.limit.concurrency):
+        elif self._is_behind(route, is_new) or not route.gate.enter(self._number, route.limit.concurrency):
             self._keep(exchange, route)
         else:
             try:
                 self._pass_on(exchange, route)
             finally:
-                route.gate.leave(self._slot)
+                route.gate.leave(self._number)
                 self._let_next_begin()
 
     def client_left(self, exchange: Exchange) -> None:
@@ -115,8 +118,12 @@ class RouteLimits(Handler):
         except (RequestRefused, ConfigError):
             # The handler meets the same, and answers.
             return None
-        key = self._rules.find(environ)
-        return None if key is None else self._routes[key]
+        found = self._rules.find(environ)
+        if found is None:
+            return None
+        key, rule = found
+        exchange.request.route = rule
+        return self._routes[key]
 
     # --- waiting ---
 

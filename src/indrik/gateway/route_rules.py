@@ -14,6 +14,7 @@ from typing import Any
 from indrik.config.nearest import did_you_mean
 from indrik.errors import ConfigError
 from indrik.gateway.flask_app import find_flask
+from indrik.protocol.request import Request
 
 
 def find_rules(application: Any, keys: Collection[str], log: Any) -> FlaskRules | PlainRules:
@@ -40,8 +41,8 @@ class FlaskRules:
         self._has_complained = False
         self._no_match: type[Exception] = sys.modules["werkzeug.exceptions"].HTTPException
 
-    def find(self, environ: dict[str, Any]) -> str | None:
-        """The key that the request falls under, None for none."""
+    def find(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """The key that the request falls under and the rule that it matches; None for no key."""
         try:
             adapter = self._flask.create_url_adapter(self._flask.request_class(environ))
             rule, _ = adapter.match(return_rule=True)
@@ -57,9 +58,10 @@ class FlaskRules:
                     environ.get("PATH_INFO"),
                 )
             return None
-        if rule.rule in self._keys:
-            return str(rule.rule)
-        return str(rule.endpoint) if rule.endpoint in self._keys else None
+        for key in (rule.rule, rule.endpoint):
+            if key in self._keys:
+                return key, rule.rule
+        return None
 
 
 class PlainRules:
@@ -91,13 +93,19 @@ class PlainRules:
             raise ConfigError(f"routes: a key is no rule in Werkzeug's syntax: {error}") from error
         self._no_match: type[Exception] = importlib.import_module("werkzeug.exceptions").HTTPException
 
-    def find(self, environ: dict[str, Any]) -> str | None:
-        """The key that the request falls under, None for none."""
+    def find(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """The key that the request falls under, which is the rule that it matches; None for none."""
         try:
             endpoint, _ = self._map.bind_to_environ(environ).match()
         except self._no_match:
             return None
-        return str(endpoint)
+        return endpoint, endpoint
+
+    def prepare(self, request: Request, environ: dict[str, Any]) -> None:
+        """Says in the environ what was found, as Flask's own rules do when Flask has matched."""
+        route = getattr(request, "route", None)
+        if route is not None:
+            environ["indrik.route"] = route
 
 
 def _check(keys: Iterable[str], known: Collection[str], what: str) -> None:

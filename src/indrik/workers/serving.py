@@ -228,7 +228,7 @@ class ServingWorker(Worker):
             limits,
             quotas,
             self.make_environs(),
-            slot.number,
+            slot,
             self.cfg.queue_timeout,
             self.note_deadline,
         )
@@ -323,7 +323,7 @@ class ServingWorker(Worker):
             after=self._after_hook(),
             has_deadline=self.shortest_timeout > 0,
             file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
-            framework=self.framework,
+            framework=self.rules if isinstance(self.rules, PlainRules) else self.framework,
             failures=self.failures,
         )
 

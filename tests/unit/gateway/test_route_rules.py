@@ -40,7 +40,9 @@ def make_app() -> Flask:
 
 
 def find(rules: FlaskRules | PlainRules, path: str, method: str = "GET", **more: Any) -> str | None:
-    return rules.find(create_environ(path, method=method, **more))
+    """The key."""
+    found = rules.find(create_environ(path, method=method, **more))
+    return None if found is None else found[0]
 
 
 class TestFlask:
@@ -49,6 +51,7 @@ class TestFlask:
         assert find(rules, "/notes/7") == "/notes/<int:number>"
         assert find(rules, "/login") == find(rules, "/sign-in") == "auth.login"
         assert find(rules, "/tree/") == "tree"
+        assert rules.find(create_environ("/sign-in")) == ("auth.login", "/sign-in")
         assert find(rules, "/posted", "POST") == "posted"
         assert find(rules, "/notes/7", base_url="http://other/prefix") == "/notes/<int:number>"
 
