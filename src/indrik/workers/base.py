@@ -107,6 +107,11 @@ class Worker:
         """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
         if cfg.reload:
             find_engine(cfg.reload_engine)
+        cls.check_routes(cfg)
+
+    @classmethod
+    def check_routes(cls, cfg: Any) -> None:
+        """Raise `ConfigError` if `cfg` has limits of routes and this kind does nothing for them."""
         if cfg.routes and not cls.limits_routes:
             raise ConfigError(
                 f"routes is set, but the worker kind {cls.__name__} cannot limit routes: use sync, gthread "

@@ -80,7 +80,7 @@ class ServingWorker(Worker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        if not self.cfg.routes or self.wsgi is None or self.is_stand_in:
+        if not self.cfg.routes or self.is_stand_in:
             return
         try:
             self.rules = find_rules(self.wsgi, self.cfg.routes, self.log)
