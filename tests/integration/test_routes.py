@@ -308,6 +308,11 @@ class TestOtherApplications:
             lines = [*["200 /a/<int:n>"] * 2, *["429 /a/<int:n>"] * 2, "200 -", ""]
             server.wait_until(lambda: server.access_log.split("\n") == lines, "the access log")
 
+    def test_a_slip_does_not_stop_development(self, tmp_path: Path) -> None:
+        with limited(tmp_path, {"/limitde": {"rate": "1/hour"}}, "--reload", "-w", "1") as server:
+            assert [ask(server, "/limited/1").status for _ in range(2)] == [200, 200]
+            assert "[ERROR] routes: '/limitde' is neither a rule" in server.error_log
+
     @pytest.mark.parametrize(
         ("app", "arguments", "said"),
         [
