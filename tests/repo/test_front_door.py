@@ -89,7 +89,9 @@ def test_options_exist(help_text: str) -> None:
 def test_the_extras() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    assert set(extras) == {"gevent", "uvloop", "setproctitle", "paste", "reload", "dotenv", "all", "dev"}
+    assert set(extras) == {
+        "gevent", "uvloop", "setproctitle", "paste", "reload", "dotenv", "routes", "all", "dev",
+    }  # fmt: skip
     [everything] = extras["all"]
     assert set(everything.removeprefix("indrik[").rstrip("]").split(",")) == set(extras) - {"all", "dev"}
 
