@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 
 from indrik.config import Config
+from indrik.gateway.route_rules import find_rules
 from indrik.net.listeners import Listener
 from indrik.workers.ggevent import GeventWorker
 
@@ -87,9 +88,13 @@ class WSGIServer:
         return int(self.address[1])
 
     def start(self) -> None:
-        """Listens, and serves from now on. Raises OSError as bind(2) does."""
+        """Listens, and serves from now on. Raises OSError as bind(2) does, and `ConfigError` for `routes`
+        that the application does not have.
+        """
         if self.started:
             return
+        routes = self._cfg.routes
+        rules = find_rules(self.application, routes, self._log) if routes else None
         asked = self._asked
         if isinstance(asked, tuple):
             family = socket.AF_INET6 if ":" in asked[0] else socket.AF_INET
@@ -102,6 +107,7 @@ class WSGIServer:
         worker = GeventWorker(1, os.getppid(), [listener], None, 0.0, self._cfg, self._log)
         worker.pid = os.getpid()
         worker.wsgi = self.application
+        worker.rules = rules
         self._worker = worker
         self._greenlet = gevent.spawn(worker.run)
 

@@ -53,6 +53,8 @@ KINDS = (
     Kind("websocket-payload", "a message of a WebSocket cannot be decoded"),
     Kind("websocket-size", "a message is larger than websocket_max_message_size"),
     Kind("untrusted-host", "a host that is not in the TRUSTED_HOSTS of a Flask application"),
+    Kind("route-concurrency", "the request waited too long for its route's concurrency (the setting routes)"),
+    Kind("route-rate", "more requests for a route than its rate allows (the setting routes)"),
 )
 
 _NUMBERS = {kind.name: number for number, kind in enumerate(KINDS)}

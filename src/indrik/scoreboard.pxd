@@ -23,6 +23,7 @@ cdef double _LONG_STALL
 cdef int _LATENCY
 cdef int _QUEUE_WAIT
 cdef int _REFUSED_BY_KIND
+cdef int _ROUTE_LENGTH
 
 cdef class Slot:
     cdef readonly int number
@@ -33,6 +34,7 @@ cdef class Slot:
     cpdef beat(self, double now)
     cpdef begin(self, str method, str uri, double now)
     cpdef end(self, double now, double since)
+    cpdef defer(self, double seconds)
     cpdef waited(self, double seconds)
     cpdef count_accepted(self)
     cpdef count_refused(self, Py_ssize_t kind)

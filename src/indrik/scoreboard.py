@@ -36,7 +36,9 @@ Layout of a slot, SLOT_BYTES long, in the machine's byte order, times from time.
                                        inside the application
           96..127  queue_wait          the same for the wait between the request's arrival and its begin
          128..191  refused_by_kind     u64 each, in the order of refusals.KINDS
-         192..255                      free
+             192     route_bytes      u64  length of the request's route
+    byte 1544..1703 route              first bytes of the rule that the request matches
+    word 213..255                      free
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ if cython.compiled:
 SLOT_BYTES = 2048
 TEXT_AT = 256
 TEXT_BYTES = 160
+ROUTE_AT = 1544
 LATENCY_BUCKETS = 32
 #: Words for the kinds of refusals; there may be fewer kinds.
 MOST_KINDS = 64
@@ -89,6 +92,7 @@ _OPEN = 31
 _LATENCY = 64
 _QUEUE_WAIT = 96
 _REFUSED_BY_KIND = 128
+_ROUTE_LENGTH = 192
 
 
 class State(enum.IntEnum):
@@ -230,6 +234,7 @@ class Slot:
             length = len(text)
             self._b[256 : 256 + length] = text
         self._q[_TEXT_LENGTH] = length
+        self._q[_ROUTE_LENGTH] = 0
         self._f[_REQUEST_AT] = now
         self._f[_HEARTBEAT] = now
         self._q[_IN_PROGRESS] += 1
@@ -245,6 +250,27 @@ class Slot:
         if self._q[_IN_PROGRESS] == 0 and self._q[_STATE] == 3:
             self._q[_STATE] = 2
         self._q[_LATENCY + bucket(now - since)] += 1
+
+    def defer(self, seconds: cython.double) -> None:
+        """Worker only. The request that began last time after a wait of `seconds` has to wait again, as if it
+        had not begun.
+        """
+        if self._q[_IN_PROGRESS] > 0:
+            self._q[_IN_PROGRESS] -= 1
+        if self._q[_IN_PROGRESS] == 0 and self._q[_STATE] == 3:
+            self._q[_STATE] = 2
+        if self._q[_QUEUE_WAIT + bucket(seconds)] > 0:
+            self._q[_QUEUE_WAIT + bucket(seconds)] -= 1
+
+    def note_route(self, route: str) -> None:
+        """Worker only. The request that began last matches this rule, of which the first TEXT_BYTES are
+        kept.
+        """
+        octets: bytes = route.encode("utf-8", "replace")[:TEXT_BYTES]
+        index: cython.Py_ssize_t
+        for index in range(len(octets)):
+            self._b[1544 + index] = octets[index]
+        self._q[_ROUTE_LENGTH] = len(octets)
 
     def waited(self, seconds: cython.double) -> None:
         """Worker only. Count how long a complete request waited for the application."""
@@ -334,6 +360,13 @@ class Slot:
         length: cython.Py_ssize_t = min(self._q[_TEXT_LENGTH], TEXT_BYTES)
         raw = bytes([self._b[TEXT_AT + index] for index in range(length)])
         return raw.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+    @property
+    def route(self) -> str:
+        """The rule that the request which began last matches, safe to print; empty if none is known."""
+        length: cython.Py_ssize_t = min(self._q[_ROUTE_LENGTH], TEXT_BYTES)
+        raw = bytes([self._b[ROUTE_AT + index] for index in range(length)])
+        return raw.decode("utf-8", "replace").encode("unicode_escape").decode("ascii")
 
     @property
     def in_progress(self) -> int:

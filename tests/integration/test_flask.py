@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +21,9 @@ from tests.integration.served import BOOTING, DEADLINE, Server, serve
 from tests.integration.wire import Answer, connect
 
 FOLDER = Path(__file__).parent
+
+#: Random paths that are asked for.
+PATHS = 10_000 if os.environ.get("SLOW_TESTS") else 1_000
 
 MODULE = """
 from flask import Flask
@@ -348,6 +354,32 @@ class TestRoutes:
             "/crash /crash 500",
         ]
         assert set(lines[5:]) == {unmatched + "404"}
+
+    @pytest.mark.parametrize("kind", [[], ["--threads=2"], ["--worker-class=gevent"]])
+    def test_strangers_cannot_make_labels(self, tmp_path: Path, kind: list[str]) -> None:
+        """Whatever paths they ask for, one label: in the environ, in the access log, on the scoreboard."""
+        (tmp_path / "conf.py").write_text(
+            "def post_request(worker, request, environ, response):\n"
+            "    worker.log.info('routes %s %s', environ['indrik.route'], worker.slot.route)\n"
+        )
+        arguments = ["-c", str(tmp_path / "conf.py"), "--access-logfile=-", "--access-logformat=%({route}x)s"]
+        with configured({}, tmp_path, *arguments, *kind) as server:
+            with connect(server.url) as wire:
+                for number in range(0, PATHS, 100):
+                    paths = [f"/{random.randbytes(6).hex()}/{number + one}" for one in range(100)]
+                    requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths]
+                    wire.send("".join(requests).encode())
+                    assert {wire.answer().status for _ in paths} == {404}
+                wire.send(b"GET /notes/7 HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert wire.answer().status == 200
+            lines = server.wait_until(
+                lambda: found if len(found := server.access_log.splitlines()) == PATHS + 1 else None, "all"
+            )
+            rule = "/notes/<int:number>"
+            server.wait_until(lambda: f"routes {rule} {rule}" in server.error_log, "the last")
+            said = re.findall(r"routes (\S+ \S+)\n", server.error_log)
+        assert Counter(lines) == {"<unmatched>": PATHS, rule: 1}
+        assert Counter(said) == {"<unmatched> <unmatched>": PATHS, f"{rule} {rule}": 1}
 
     def test_other_applications_import_nothing_and_may_set_it(self, tmp_path: Path) -> None:
         (tmp_path / "plain.py").write_text(

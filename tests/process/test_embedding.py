@@ -376,6 +376,11 @@ def test_what_concerns_processes_is_refused(settings: dict[str, Any]) -> None:
         indrik.Server(answer, **settings)
 
 
+def test_limits_of_routes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot limit routes"):
+        indrik.Server(answer, routes={"/": {"concurrency": 1}})
+
+
 def test_keywords_of_uvicorn() -> None:
     server = indrik.Server(
         answer,

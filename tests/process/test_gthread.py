@@ -139,14 +139,17 @@ class TestOverload:
             # And one that is in time.
             begun = time.monotonic()
             patient = server.ask(stack, "/patient")
+            # Who comes behind it has an answer, so it has been read, and waits.
+            assert get(server.server, "/", "No colon").startswith(b"HTTP/1.1 400 ")
             server.open_gate("a")
             assert read_answer(patient).endswith("True")
             took = time.monotonic() - begun
             server.open_gate("b")
             assert all(read_answer(client) for client in held)
-        lines = lines_of(server.folder / "access.log", 4)
+        lines = lines_of(server.folder / "access.log", 5)
         assert re.fullmatch(r"503 /late [\d.]+", lines[0])
-        waits = {line.split()[1]: float(line.split()[2]) for line in lines[1:]}
+        assert lines[1].startswith("400 ")
+        waits = {line.split()[1]: float(line.split()[2]) for line in lines[2:]}
         assert set(waits) == {"/gate/a", "/gate/b", "/patient"}
         assert 0 < waits["/patient"] <= took
         # Not as long as /late waited while they were inside.

@@ -89,7 +89,7 @@ def test_options_exist(help_text: str) -> None:
 def test_the_extras() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    libraries = {"flask", "gevent", "uvloop", "setproctitle", "paste", "reload", "dotenv"}
+    libraries = {"flask", "gevent", "uvloop", "setproctitle", "paste", "reload", "dotenv", "routes"}
     assert set(extras) == libraries | {"all", "dev"}
     [everything] = extras["all"]
     assert set(everything.removeprefix("indrik[").rstrip("]").split(",")) == set(extras) - {"all", "dev"}

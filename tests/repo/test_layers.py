@@ -22,6 +22,7 @@ LAYERS = {
     "net": 2,
     "log": 2,
     "scoreboard": 2,
+    "quotas": 2,
     "engine": 3,
     "gateway": 4,
     "workers": 5,

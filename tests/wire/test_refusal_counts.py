@@ -206,6 +206,8 @@ OWN: dict[str, Callable[[Path], Served]] = {
     "queue": _raised("queue"),
     "request-timeout": _raised("request-timeout"),
     "untrusted-host": _raised("untrusted-host"),
+    "route-concurrency": _raised("route-concurrency"),
+    "route-rate": _raised("route-rate"),
     "websocket-handshake": _raised("websocket-handshake"),
     "websocket-version": _raised("websocket-version"),
     "websocket-frame": _noted("websocket-frame"),

@@ -291,6 +291,7 @@ class Arbiter:
             self.staff.roster.open_mailboxes(generation.cfg.workers)
         except OSError as error:
             self.log.warning("No mailboxes for workers, which share no load therefore: %s", error)
+        generation.quotas = self.staff.roster.quotas.of(generation.cfg.routes)
         self.staff.preloaders.prepare(generation)
 
     def discard(self, generation: Generation) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from indrik.arbiter import spew
 from indrik.net.listeners import Listener
+from indrik.quotas import Quota
 
 
 class Environment:
@@ -53,6 +54,8 @@ class Generation:
     path: list[str] = field(default_factory=lambda: list(sys.path))
     #: Loads the application before the fork (`preload_app`); None: each worker loads it.
     preloader: Any = None
+    #: What its workers share for the limits of routes, by the keys of `routes`.
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
 
     def enter(self, app: Any, environment: Environment) -> None:
         """Make this process one of this generation: directory, import path, environment, configuration of

@@ -42,6 +42,7 @@ class Nursery:
         try:
             stacks = open_stacks()
             self._roster.equip(worker, slot)
+            worker.quotas = generation.quotas
             worker.arbiter_fd = server.wakeup_fd
             worker.stacks_fd = stacks
             cfg.pre_fork(server, worker)

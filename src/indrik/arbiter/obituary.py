@@ -37,6 +37,8 @@ def what_it_serves(member: Member, now: float) -> str:
     if not slot.in_progress:
         return "serving no request" if member.ready else "loading the application"
     text = f"serving {slot.request_text!r} for {now - slot.request_at:.1f} s"
+    if slot.in_progress == 1 and slot.route:
+        text = f"{text} (route {slot.route!r})"
     return text if slot.in_progress == 1 else f"{text}, and {slot.in_progress - 1} more"
 
 

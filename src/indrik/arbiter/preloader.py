@@ -364,6 +364,7 @@ class _Process:
             order["age"], server.pid, listeners, server.app, cfg.timeout / 2.0, cfg, log
         )
         server.staff.roster.equip(worker, slot)
+        worker.quotas = generation.quotas
         worker.arbiter_fd = server.wakeup_fd
         worker.stacks_fd = fds[0]
         server.LISTENERS = listeners

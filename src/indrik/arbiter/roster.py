@@ -11,6 +11,7 @@ from typing import Any
 
 from indrik.arbiter.plan import Seen
 from indrik.net.mailbox import Mailbox
+from indrik.quotas import Quotas
 from indrik.scoreboard import Scoreboard, Slot, State
 
 #: For workers that TTIN adds to those of the configuration. Each mailbox costs every process two descriptors;
@@ -82,6 +83,7 @@ class Roster:
 
     def __init__(self, slots: int) -> None:
         self.scoreboard = Scoreboard(slots)
+        self.quotas = Quotas(slots)
         #: Those of the first slots.
         self.mailboxes: list[Mailbox] = []
         self._members: dict[int, Member] = {}
@@ -123,6 +125,8 @@ class Roster:
         self._members.pop(member.pid, None)
         self.workers.pop(member.pid, None)
         member.forget()
+        # Before the slot is another's.
+        self.quotas.forget(member.slot.number)
         self.scoreboard.release(member.slot)
 
     def seen(self) -> list[Seen]:

@@ -63,6 +63,7 @@ class Server:
                 )
             self.cfg.set(name, value, BY_CALLER)
         self.cfg.validate()
+        ASGIWorker.check_routes(self.cfg)
         self.app = load_application(app, self.cfg.factory) if isinstance(app, str) else app
         if interface_of(self.app) == WSGI:
             raise AppImportError(

@@ -16,7 +16,7 @@ from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
 from indrik.engine.sticky import Sticky
-from indrik.engine.timers import Timers
+from indrik.engine.timers import NEVER, Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
 from indrik.protocol.head import HeadParser
@@ -117,6 +117,14 @@ class Context:
         exchange.started_at = now
         self.slot.begin(exchange.request.method, exchange.request.uri, now)
         self.slot.waited(now - exchange.arrived_at)
+
+    def defer(self, exchange: Exchange) -> None:
+        """The handler cannot go on with `exchange`, which was begun and is not answered: it will be begun
+        again.
+        """
+        self.slot.defer(exchange.waited())
+        exchange.started_at = 0.0
+        exchange.deadline = NEVER
 
     def ended(self, exchange: Exchange) -> None:
         """A response is complete, or its connection lost."""

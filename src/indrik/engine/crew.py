@@ -263,6 +263,7 @@ class Crew:
             exchange.close_body()
             return
         context.begin(exchange)
+        began: cython.double = exchange.started_at
         self._inside += 1
         member.exchange = exchange
         if self._request_timeout:
@@ -293,7 +294,7 @@ class Crew:
             self._leader_inside = False
         member.exchange = None
         self._inside -= 1
-        took = monotonic() - exchange.started_at
+        took = monotonic() - began
         self._long_share += ((1.0 if took > _LONG else 0.0) - self._long_share) / _MEMORY
 
     def _serve_queue(self, member: Member) -> None:

@@ -355,6 +355,17 @@ class Greenlets(Handler):
         exchange.end_overdue()
         self.host.call_soon(self._interrupt, carrier, exchange, RequestTimeout)
 
+    def move_deadline(self, exchange: Exchange) -> None:
+        """A request in progress has got another deadline than `limit_requests` has given it."""
+        carrier: Carrier | None = self._carriers.get(exchange)
+        if carrier is None or not self._request_timeout:
+            return
+        disarm(carrier)
+        if carrier not in self._extended:
+            self._extended.append(carrier)
+        if not self._is_turning:
+            self.host.call_soon(self.turn)
+
     def _end_overdue(self, now: cython.double) -> cython.double:
         """Ends requests whose deadline has passed; the next deadline."""
         nearest: cython.double = NEVER

@@ -75,7 +75,9 @@ def _lower_flag() -> None:
 
 #: Code that an exception may not be raised in, because it could leave a lock held. Of the engine only what
 #: waits for a client may be interrupted: it holds nothing meanwhile.
-_PROTECTED = ("indrik.engine.", "indrik.gateway.", "indrik.protocol.", "indrik.log.", "logging.")
+_PROTECTED = (
+    "indrik.engine.", "indrik.gateway.", "indrik.protocol.", "indrik.quotas.", "indrik.log.", "logging."
+)  # fmt: skip
 _WAITS = "indrik.engine.waiting"
 
 

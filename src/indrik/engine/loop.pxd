@@ -22,6 +22,7 @@ cdef double _LOOK_INTERVAL
 
 cdef class Engine:
     cdef readonly Context context
+    cdef public object room
     cdef object _trusts
     cdef object _proxies
     cdef Siblings _siblings

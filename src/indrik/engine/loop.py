@@ -25,6 +25,7 @@ from indrik.engine.sticky import Sticky
 from indrik.engine.timers import TimerQueue
 from indrik.engine.transport import close_descriptor, monotonic
 from indrik.engine.waiting import Waiting
+from indrik.engine.waiting_room import WaitingRoom
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.scoreboard import Slot
@@ -69,7 +70,8 @@ class Engine:
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
     socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
     `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request. siblings:
-    with whom the worker shares the load, None for nobody.
+    with whom the worker shares the load, None for nobody. room: the `WaitingRoom` of requests that the
+    handler could not begin with, None where it always can.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Engine:
         self._is_interrupted = False
         self._accepts_at = 0.0
         self._most_connections = settings.worker_connections
+        self.room: WaitingRoom | None = None
         self._stage = _POLL_NEXT
         # Of the turn in progress: events found and dealt with, connections to resume and done, listeners that
         # were knocked at, how many were accepted at the first of them.
@@ -190,6 +193,10 @@ class Engine:
                 self._steps_back = self._siblings is not None
             self._dealt = 0
             self._stage = _EVENTS
+        if self.room is not None:
+            exchange = self.room.take(monotonic())
+            if exchange is not None:
+                return exchange
         if self._stage == _EVENTS:
             while self._dealt < self._found:
                 self._on_event(self._dealt)
@@ -279,6 +286,8 @@ class Engine:
         earliest: cython.double = self.context.timers.next_deadline()
         if self._siblings is not None and self._siblings.recall_at:
             earliest = min(earliest, self._siblings.recall_at)
+        if self.room is not None:
+            earliest = min(earliest, self.room.look_at)
         return min(earliest, self._accepts_at) if self._accepts_at else earliest
 
     def _expire(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from indrik.protocol.refusals import UntrustedHost
 from indrik.protocol.request import Request
+from indrik.scoreboard import Slot
 
 #: What a request that no rule matches has as its route: one label for all, so that they cannot be told apart.
 UNMATCHED = "<unmatched>"
@@ -37,10 +38,10 @@ def _is_a(thing: Any, module: str, name: str) -> bool:
 class FlaskFramework:
     """The part of one Flask application's configuration that the server enforces.
 
-    body_limit: MAX_CONTENT_LENGTH in bytes, 0 without one.
+    body_limit: MAX_CONTENT_LENGTH in bytes, 0 without one. slot: of the worker; it is told the rules.
     """
 
-    def __init__(self, flask: Any, log: Any, sends_files: bool) -> None:
+    def __init__(self, flask: Any, log: Any, sends_files: bool, slot: Slot) -> None:
         config = flask.config
         self.body_limit: int = config.get("MAX_CONTENT_LENGTH") or 0
         hosts = config.get("TRUSTED_HOSTS")
@@ -56,16 +57,18 @@ class FlaskFramework:
                 "Flask's USE_X_SENDFILE is on, but x_sendfile_roots names no directory: downloads are empty "
                 "unless a proxy in front reads X-Sendfile"
             )
-        self._note_routes(flask)
+        self._note_routes(flask, slot)
 
-    def _note_routes(self, flask: Any) -> None:
-        """From now on each request's rule is in its environ."""
+    def _note_routes(self, flask: Any, slot: Slot) -> None:
+        """From now on each request's rule is in its environ and on the scoreboard."""
         flask_module = sys.modules["flask"]
         request = flask_module.request
 
         def note(sender: Any, **extra: Any) -> None:
             rule = request.url_rule
-            request.environ["indrik.route"] = UNMATCHED if rule is None else rule.rule
+            route = UNMATCHED if rule is None else rule.rule
+            request.environ["indrik.route"] = route
+            slot.note_route(route)
 
         # Not by weak reference: nothing else holds it.
         flask_module.request_started.connect(note, sender=flask, weak=False)

@@ -17,6 +17,7 @@ if cython.compiled:
     )
 
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.timers import NEVER
 from indrik.errors import ClientDisconnected, RequestTimeout
 from indrik.gateway.client import client_of
 from indrik.gateway.client_socket import socket_of
@@ -187,7 +188,7 @@ class WSGIGateway(Handler):
 
     log: the worker's logger. before: called with the request before the application, None for nothing;
     after: called with request, environ and response behind it. uses_sendfile: whether file wrappers go by
-    sendfile(2). request_timeout: seconds that a request has, 0 for any time; the worker kind enforces it.
+    sendfile(2). has_deadline: whether requests have deadlines, some at least; the worker kind enforces them.
     file_roots: where files are that the application names in header fields, None for nowhere. framework: what
     the configuration of the application's framework asks of each environ, None for nothing.
     failures: what, beside every `Exception`, is a failure of the application and not the end of the worker.
@@ -206,7 +207,7 @@ class WSGIGateway(Handler):
         uses_sendfile: bool = True,
         before: Any = None,
         after: Any = None,
-        request_timeout: float = 0.0,
+        has_deadline: bool = False,
         file_roots: FileRoots | None = None,
         framework: Any = None,
         failures: tuple[type[BaseException], ...] = (),
@@ -219,7 +220,7 @@ class WSGIGateway(Handler):
         self.uses_sendfile = uses_sendfile
         self._before = before
         self._after = after
-        self._has_deadline = request_timeout > 0
+        self._has_deadline = has_deadline
         self.file_roots = file_roots
         self._framework = framework
         self._notes = ResponseNotes(log)
@@ -265,7 +266,7 @@ class WSGIGateway(Handler):
             environ["wsgi.early_hints"] = client
             environ["indrik.disconnected"] = client
             environ["gunicorn.socket"] = client_socket
-            if self._has_deadline:
+            if self._has_deadline and exchange.deadline < NEVER:
                 environ["indrik.deadline"] = Deadline(exchange)
             result = self._application(environ, response)
             try:

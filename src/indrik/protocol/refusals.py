@@ -5,6 +5,7 @@ The public reason is sent to the client, so it never quotes the request; `detail
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from indrik.errors import IndrikError
@@ -23,7 +24,7 @@ class RequestRefused(IndrikError):
     reason: ClassVar[str] = "The request is malformed."
     kind: ClassVar[str] = "bad-request"
     #: Header fields that the answer must have, each with CRLF before it; they go before `fields_tail`.
-    fields: ClassVar[str] = ""
+    fields: str = ""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -150,6 +151,27 @@ class QueueTimedOut(RequestRefused):
     reason = "The server is busy; try again later."
     kind = "queue"
     fields = _LATER
+
+
+class RouteBusy(RequestRefused):
+    """As many requests of a route as its `concurrency` allows were in progress for `queue_timeout`."""
+
+    status = "503 Service Unavailable"
+    reason = "The server is busy; try again later."
+    kind = "route-concurrency"
+    fields = _LATER
+
+
+class RateExceeded(RequestRefused):
+    """RFC 6585 section 4. The client may try again after `seconds`."""
+
+    status = "429 Too Many Requests"
+    reason = "Too many requests; try again later."
+    kind = "route-rate"
+
+    def __init__(self, detail: str, seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.fields = f"\r\nRetry-After: {max(1, math.ceil(seconds))}"
 
 
 class RequestOverdue(RequestRefused):

@@ -13,3 +13,4 @@ cdef class Request:
     cdef public bint is_trusted
     cdef public bint has_scheme
     cdef public bint has_upgrade
+    cdef public str route

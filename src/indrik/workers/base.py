@@ -25,12 +25,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, ClassVar
 
+from indrik.errors import ConfigError
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
+from indrik.quotas import Quota
 from indrik.scoreboard import Neighbour, Order, Recycle, Slot, State
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
@@ -57,6 +59,9 @@ class Worker:
     #: is the kind's own business.
     interface: ClassVar[str] = ""
 
+    #: Whether the kind does what `routes` says; one that does not refuses the setting.
+    limits_routes: ClassVar[bool] = False
+
     def __init__(
         self, age: int, ppid: int, sockets: Sequence[Listener], app: Any, timeout: float, cfg: Any, log: Any
     ) -> None:
@@ -73,6 +78,8 @@ class Worker:
         self.alive = True
         self.reloader: Any = None
         self.wsgi: Any = None
+        #: `wsgi` stands in for an application that cannot be loaded.
+        self.is_stand_in = False
         self.nr = 0
         self.max_requests = sys.maxsize
         if cfg.max_requests > 0:
@@ -83,6 +90,8 @@ class Worker:
         #: arbiter.
         self.neighbours: Sequence[Neighbour] = ()
         self.mailboxes: Sequence[Mailbox] = ()
+        #: What it shares with its siblings for the limits of routes; None without an arbiter.
+        self.quotas: Mapping[str, Quota] | None = None
         #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
         self.arbiter_fd = -1
         #: Where a dying worker's stacks go; the arbiter reads them. -1 without an arbiter.
@@ -98,6 +107,16 @@ class Worker:
         """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
         if cfg.reload:
             find_engine(cfg.reload_engine)
+        cls.check_routes(cfg)
+
+    @classmethod
+    def check_routes(cls, cfg: Any) -> None:
+        """Raise `ConfigError` if `cfg` has limits of routes and this kind does nothing for them."""
+        if cfg.routes and not cls.limits_routes:
+            raise ConfigError(
+                f"routes is set, but the worker kind {cls.__name__} cannot limit routes: use sync, gthread "
+                "or gevent, which serve WSGI applications, or remove the setting"
+            )
 
     @classmethod
     def prepare_process(cls, cfg: Any, log: Any, owner: Any) -> None:
@@ -198,6 +217,7 @@ class Worker:
         except Exception as error:
             self.log.exception("The application cannot be loaded; the answer is 500 until a file changes")
             self.reloader.also_watch(_files_of(error))
+            self.is_stand_in = True
             self.wsgi = _answer_500_asgi if self.interface == ASGI else _answer_500
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
         self.reloader.find_change()

@@ -35,7 +35,8 @@ _STUCK = 3
 
 
 class TimedHandler(Handler):
-    """Has another handler answer, `seconds` for each request.
+    """Has another handler answer, `seconds` for each request. It may give one another deadline when it
+    begins, `shortest` seconds later or more.
 
     on_overdue: called by the watching thread, with the ownership held, before the main thread is told;
     on_stuck: when it is still inside `GRACE` seconds later. Both get the exchange. `start` and `stop` are the
@@ -46,11 +47,13 @@ class TimedHandler(Handler):
         self,
         handler: Handler,
         seconds: float,
+        shortest: float,
         on_overdue: Callable[[Exchange], None],
         on_stuck: Callable[[Exchange], None],
     ) -> None:
         self._handler = handler
         self._seconds = seconds
+        self._shortest = shortest
         self._on_overdue = on_overdue
         self._on_stuck = on_stuck
         self._exchange: Exchange | None = None
@@ -106,10 +109,10 @@ class TimedHandler(Handler):
         exchange = self._exchange
         if exchange is None:
             # Whatever begins after this has its whole time still.
-            return self._seconds
+            return self._shortest
         left = exchange.deadline - time.monotonic()
         if left > 0:
-            return min(left, self._seconds)
+            return min(left, self._shortest)
         if self._stage == _IN_TIME:
             self._ownership.acquire()
             try:
@@ -121,7 +124,7 @@ class TimedHandler(Handler):
             finally:
                 self._ownership.release()
         if self._stage == _STUCK:
-            return self._seconds
+            return self._shortest
         if left <= -GRACE:
             self._stage = _STUCK
             self._on_stuck(exchange)

@@ -31,6 +31,7 @@ class ASGIWorker(ServingWorker):
     reports_ready_itself: ClassVar[bool] = True
     enforces_request_timeout: ClassVar[bool] = True
     interface: ClassVar[str] = "asgi"
+    limits_routes: ClassVar[bool] = False
 
     _loop: Any = None
 

@@ -13,7 +13,6 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.greenlets import Greenlets
 from indrik.engine.originals import original
 from indrik.engine.waiting import Waiting
-from indrik.gateway.wsgi import WSGIGateway
 from indrik.workers import patching
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
@@ -71,7 +70,7 @@ class GeventWorker(ServingWorker):
 
     # --- parts of the engine ---
 
-    def make_handler(self, gateway: WSGIGateway) -> Handler:
+    def make_handler(self, gateway: Handler) -> Handler:
         self._crowd = Greenlets(
             gateway,
             self._host,
@@ -113,8 +112,8 @@ class GeventWorker(ServingWorker):
 
     def serve(self) -> None:
         crowd = self._crowd
-        if self.cfg.request_timeout:
-            crowd.limit_requests(self.cfg.request_timeout, self._note_overdue)
+        if self.shortest_timeout:
+            crowd.limit_requests(self.usual_timeout, self._note_overdue)
         crowd.serve_until(self.max_requests)
         self._host.watch(self.engine.fileno(), crowd.turn)
         if self.wakeup_fd >= 0:
@@ -169,15 +168,18 @@ class GeventWorker(ServingWorker):
         while self._crowd.in_progress and (left := give_up_at - time.monotonic()) > 0:
             self._wait(left)
 
+    def note_deadline(self, exchange: Exchange) -> None:
+        self._crowd.move_deadline(exchange)
+
     def _note_overdue(self, exchange: Exchange, greenlet: Any) -> None:
         """The stack of a request that takes longer than `request_timeout`."""
         frame = greenlet.gr_frame
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack\n"
         self._note(
             self.log.error,
-            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s); the stack of its greenlet:\n%s",
+            "REQUEST TIMEOUT: %r took longer than %s; the stack of its greenlet:\n%s",
             exchange.request.line,
-            self.cfg.request_timeout,
+            self.name_timeout(exchange),
             stack.rstrip(),
         )
 

@@ -9,6 +9,7 @@ import time
 from typing import ClassVar
 
 from indrik.engine.crew import Crew, Member
+from indrik.engine.exchange import Exchange
 from indrik.workers.serving import ServingWorker
 
 
@@ -29,8 +30,8 @@ class ThreadWorker(ServingWorker):
             self.longest_wait,
             self._wake_main,
         )
-        if self.cfg.request_timeout:
-            self._crew.limit_requests(self.cfg.request_timeout, self._note_overdue, self._note_stuck)
+        if self.shortest_timeout:
+            self._crew.limit_requests(self.usual_timeout, self._note_overdue, self._note_stuck)
         self._crew.serve_until(self.max_requests)
         self.engine.listen(self.sockets)
         self._crew.start()
@@ -82,6 +83,11 @@ class ThreadWorker(ServingWorker):
             self.note_cut()
 
     # --- requests that take too long ---
+
+    def note_deadline(self, exchange: Exchange) -> None:
+        with self._crew.owned():
+            # Whoever waits for events wakes up on leaving this, and waits no longer than until the deadline.
+            pass
 
     def _note_overdue(self, member: Member) -> None:
         assert member.exchange is not None

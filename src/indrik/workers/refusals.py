@@ -84,6 +84,10 @@ def _environ_of(request: Request) -> dict[str, str]:
         "QUERY_STRING": request.query,
         "SERVER_PROTOCOL": f"HTTP/1.{request.minor_version}",
     }
+    # The parser sets none.
+    route = getattr(request, "route", None)
+    if route is not None:
+        environ["indrik.route"] = route
     for (_, variable, *_), value in zip(request.names, request.values, strict=True):
         environ[variable] = f"{environ[variable]},{value}" if variable in environ else value
     return environ

@@ -16,14 +16,18 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Siblings
+from indrik.engine.timers import NEVER
 from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.forwarding import ProxyHeaders
+from indrik.gateway.route_limits import LimitedRoute, RouteLimits
+from indrik.gateway.route_rules import FlaskRules, PlainRules, find_rules
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
+from indrik.quotas import Quotas
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
@@ -39,6 +43,8 @@ class ServingWorker(Worker):
 
     interface: ClassVar[str] = "wsgi"
 
+    limits_routes: ClassVar[bool] = True
+
     #: What environ["wsgi.multithread"] says.
     is_multithreaded: ClassVar[bool] = False
 
@@ -51,22 +57,46 @@ class ServingWorker(Worker):
 
     engine: Engine
     framework: FlaskFramework | None = None
+    #: What finds the limited route of a request, and then the handler that limits; None without `routes`.
+    rules: FlaskRules | PlainRules | None = None
+    route_limits: RouteLimits | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)
-        if cfg.request_timeout and not cls.enforces_request_timeout:
+        if cls.enforces_request_timeout:
+            return
+        if cfg.request_timeout:
             raise ConfigError(
                 f"request_timeout is {cfg.request_timeout:g}, but the worker kind {cls.__name__} cannot end "
                 "a request that takes too long: set it to 0, or use another kind"
             )
+        for key, limit in cfg.routes.items():
+            if limit.timeout:
+                raise ConfigError(
+                    f"routes has a timeout for {key!r}, but the worker kind {cls.__name__} cannot end a "
+                    "request that takes too long: remove it, or use another kind"
+                )
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        if not self.cfg.routes or self.is_stand_in:
+            return
+        try:
+            self.rules = find_rules(self.wsgi, self.cfg.routes, self.log)
+        except ConfigError as error:
+            if self.reloader is None:
+                raise
+            self.log.error("%s; no route is limited until a file changes", error)
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
         self.framework = self.find_framework()
-        self.gateway = self.make_gateway(self.slot)
+        self.gateway = self.limit_routes(self.make_gateway(self.slot), self.slot)
         self.engine = self.make_engine(self.make_handler(self.gateway), self.slot)
+        if self.route_limits is not None:
+            self.route_limits.start(self.engine)
         try:
             self.serve()
         finally:
@@ -79,7 +109,9 @@ class ServingWorker(Worker):
     def find_framework(self) -> FlaskFramework | None:
         """What the application's own framework asks of the server, None for nothing."""
         flask = find_flask(self.wsgi) if self.cfg.framework_config else None
-        return None if flask is None else FlaskFramework(flask, self.log, bool(self.cfg.x_sendfile_roots))
+        if flask is None or self.slot is None:
+            return None
+        return FlaskFramework(flask, self.log, bool(self.cfg.x_sendfile_roots), self.slot)
 
     def make_settings(self) -> EngineSettings:
         """The engine's settings: of two limits for a body the smaller one."""
@@ -106,7 +138,7 @@ class ServingWorker(Worker):
 
     # --- what a kind may make otherwise ---
 
-    def make_handler(self, gateway: WSGIGateway) -> Handler:
+    def make_handler(self, gateway: Handler) -> Handler:
         """What the engine gives whole requests to."""
         return gateway
 
@@ -180,6 +212,51 @@ class ServingWorker(Worker):
         except BlockingIOError:
             pass
 
+    # --- limits of routes ---
+
+    def limit_routes(self, gateway: WSGIGateway, slot: Slot) -> Handler:
+        """`gateway`, or what stands in front of it where `routes` limits some of its requests."""
+        if self.rules is None:
+            return gateway
+        limits = self.cfg.routes
+        quotas = self.quotas
+        if quotas is None:
+            quotas = Quotas(slot.number + 1).of(limits)
+        self.route_limits = RouteLimits(
+            gateway,
+            self.rules,
+            limits,
+            quotas,
+            self.make_environs(),
+            slot,
+            self.cfg.queue_timeout,
+            self.note_deadline,
+        )
+        return self.route_limits
+
+    def note_deadline(self, exchange: Exchange) -> None:
+        """A request in progress has the timeout of its route. For a kind that must know."""
+
+    @property
+    def shortest_timeout(self) -> float:
+        """The shortest time, in seconds, that any request may have; 0 where all have any time."""
+        timeouts = [self.cfg.request_timeout]
+        if self.rules is not None:
+            timeouts += [limit.timeout for limit in self.cfg.routes.values()]
+        return min((seconds for seconds in timeouts if seconds), default=0.0)
+
+    @property
+    def usual_timeout(self) -> float:
+        """Seconds that a request has whose route has no timeout; 1e300 for any time."""
+        return self.cfg.request_timeout or NEVER
+
+    def name_timeout(self, exchange: Exchange) -> str:
+        """Which timeout ends `exchange`, for the log."""
+        route = exchange.owner
+        if isinstance(route, LimitedRoute) and route.limit.timeout:
+            return f"the timeout of its route {route.key!r} ({route.limit.timeout:g} s)"
+        return f"request_timeout ({self.cfg.request_timeout:g} s)"
+
     # --- requests that take too long ---
 
     def log_overdue(self, exchange: Exchange, ident: int, thread: str) -> None:
@@ -189,9 +266,9 @@ class ServingWorker(Worker):
         frame = sys._current_frames().get(ident)
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
         self.log.error(
-            "REQUEST TIMEOUT: %r took longer than request_timeout (%g s) in thread %s; its stack:\n%s",
+            "REQUEST TIMEOUT: %r took longer than %s in thread %s; its stack:\n%s",
             exchange.request.line,
-            self.cfg.request_timeout,
+            self.name_timeout(exchange),
             thread,
             stack.rstrip(),
         )
@@ -244,9 +321,9 @@ class ServingWorker(Worker):
             uses_sendfile=cfg.sendfile,
             before=self._before_hook(),
             after=self._after_hook(),
-            request_timeout=cfg.request_timeout,
+            has_deadline=self.shortest_timeout > 0,
             file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
-            framework=self.framework,
+            framework=self.rules if isinstance(self.rules, PlainRules) else self.framework,
             failures=self.failures,
         )
 

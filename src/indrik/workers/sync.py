@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.gateway.wsgi import WSGIGateway
 from indrik.workers.serving import ServingWorker
 
 if TYPE_CHECKING:
@@ -25,13 +24,15 @@ class SyncWorker(ServingWorker):
 
     _timed: TimedHandler | None = None
 
-    def make_handler(self, gateway: WSGIGateway) -> Handler:
-        if not self.cfg.request_timeout:
+    def make_handler(self, gateway: Handler) -> Handler:
+        if not self.shortest_timeout:
             return gateway
         # Imported late: most servers do without.
         from indrik.workers.deadlines import TimedHandler
 
-        self._timed = TimedHandler(gateway, self.cfg.request_timeout, self._on_overdue, self._on_stuck)
+        self._timed = TimedHandler(
+            gateway, self.usual_timeout, self.shortest_timeout, self._on_overdue, self._on_stuck
+        )
         return self._timed
 
     def serve(self) -> None:

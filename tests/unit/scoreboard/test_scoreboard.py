@@ -65,6 +65,33 @@ def test_a_request(board: Scoreboard) -> None:
     assert sum(slot.totals().latency) == 2
 
 
+def test_a_request_that_has_to_wait_again(board: Scoreboard) -> None:
+    slot = board.take(1, 1, 0.0)
+    slot.state = State.IDLE
+    slot.begin("GET", "/a", 10.0)
+    slot.waited(0.25)
+    slot.defer(0.25)
+    assert (slot.state, slot.in_progress) == (State.IDLE, 0)
+    assert sum(slot.totals().queue_wait) == 0
+    slot.defer(0.25)
+    assert (slot.in_progress, sum(slot.totals().queue_wait)) == (0, 0)
+
+
+def test_the_route_of_a_request(board: Scoreboard) -> None:
+    slot = board.take(1, 1, 0.0)
+    slot.begin("GET", "/notes/7", 10.0)
+    assert slot.route == ""
+    slot.note_route("/notes/<int:number>")
+    assert slot.route == "/notes/<int:number>"
+    slot.begin("GET", "/", 11.0)
+    assert slot.route == ""
+    slot.note_route("/é\n" + "x" * 1000)
+    assert slot.route.startswith("/\\xe9\\nx")
+    assert len(slot.route.encode().replace(b"\\xe9", b"..").replace(b"\\n", b".")) == TEXT_BYTES
+    # Nothing beside it has changed.
+    assert (slot.request_text, slot.totals().refused) == ("GET /", 0)
+
+
 def test_draining_stays_draining(board: Scoreboard) -> None:
     slot = board.take(1, 1, 0.0)
     slot.state = State.DRAINING

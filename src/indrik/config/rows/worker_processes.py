@@ -72,8 +72,9 @@ ROWS = (
         default=30.0,
         own=True,
         help="Seconds that a whole request may wait for a free thread or greenlet, or for its turn where "
-        "`limit_concurrency` is reached, before it is answered 503 with Retry-After; 0 = any time. It says "
-        "nothing to `sync`, which reads no request before its turn.",
+        "`limit_concurrency` or the `concurrency` of its route (`routes`) is reached, before it is answered "
+        "503 with Retry-After; 0 = any time. To `sync`, which reads no request before its turn, it says "
+        "nothing but for routes.",
     ),
     Setting(
         name="limit_concurrency",
