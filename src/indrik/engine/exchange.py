@@ -332,6 +332,27 @@ class Exchange:
         finally:
             ownership.release()
 
+    def answer(
+        self, head: bytes, pieces: list[bytes | FileSegment], keep_alive: cython.bint
+    ) -> None:
+        """Sends a whole response and ends it, for the loop, which holds the ownership, of a request that no
+        handler has. Takes the segments over. keep_alive: as the head says it.
+        """
+        channel = self.channel
+        # From here on: nobody is to be told that the client has left.
+        self.is_finished = True
+        self.has_begun = True
+        if len(pieces) == 1 and type(pieces[0]) is bytes:
+            channel.send_two(head, pieces[0])
+        else:
+            channel.send(head)
+            for piece in pieces:
+                if isinstance(piece, FileSegment):
+                    channel.send_file(piece)
+                else:
+                    channel.send(piece)
+        channel.finish(keep_alive)
+
     def turn_away(self, refusal: RequestRefused) -> None:
         """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
         if not self.is_finished:
@@ -419,6 +440,20 @@ def open_exchange(
     exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange
+
+
+class Shortcut:
+    """What answers some requests in the loop, before the handler is asked: without a thread, a greenlet or a
+    task.
+    """
+
+    def answers(self, exchange: Exchange) -> cython.bint:
+        """Answers `exchange` at once by `Exchange.answer`, or leaves it to the handler (False).
+
+        Called by the loop for each whole request, with the ownership held: it may neither wait nor call the
+        application. It never raises an `Exception`.
+        """
+        raise NotImplementedError
 
 
 class Handler:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from indrik import __version__
+from indrik.engine.context import Context
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
@@ -21,7 +22,10 @@ from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
+from indrik.gateway.flask_static import find_static
 from indrik.gateway.forwarding import ProxyHeaders
+from indrik.gateway.static_files import StaticFiles
+from indrik.gateway.static_mounts import Mount, mounts_of
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
@@ -93,7 +97,7 @@ class ServingWorker(Worker):
     def make_engine(self, handler: Handler, slot: Slot) -> Engine:
         """The engine that gives its requests to `handler`."""
         cfg = self.cfg
-        return Engine(
+        engine = Engine(
             self.make_settings(),
             handler,
             slot,
@@ -103,6 +107,30 @@ class ServingWorker(Worker):
             self.make_waiting(),
             self.make_siblings(slot),
         )
+        if cfg.static is not None:
+            engine.context.shortcut = self.make_static(engine.context)
+        return engine
+
+    def make_static(self, context: Context) -> StaticFiles | None:
+        """What answers requests for the files of the setting `static`; None if there are none."""
+        mounts = self._find_mounts()
+        if not mounts:
+            return None
+        sink = self.access_sink() if self.log.access_enabled else None
+        return StaticFiles(context, mounts, self.make_environs(), self.log, sink)
+
+    def _find_mounts(self) -> list[Mount]:
+        cfg = self.cfg
+        if cfg.static != "auto":
+            return mounts_of(cfg.static, cfg.static_max_age)
+        flask = find_flask(self.wsgi)
+        if flask is None:
+            self.log.warning(
+                'static = "auto" means the static folders of a Flask application, which this one is not: '
+                'name directories instead, as in {"/static": "/srv/static"}'
+            )
+            return []
+        return find_static(flask, default_script_name(), self.log)
 
     # --- what a kind may make otherwise ---
 
@@ -119,6 +147,10 @@ class ServingWorker(Worker):
         if slot.number >= len(self.mailboxes):
             return None
         return Siblings(slot, self.neighbours, self.mailboxes, self.cfg.worker_connections)
+
+    def access_sink(self) -> Any:
+        """Where the line of the access log goes that is written for a file."""
+        return self.log.access
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
         """Where the engine says that it sent a client away."""

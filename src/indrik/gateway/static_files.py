@@ -1,0 +1,480 @@
+"""Static files, answered in the loop: which file a request means, and what is kept of it for the next one.
+
+What is found at a path is believed for `FRESH` seconds; then it is opened and looked at again. Small files
+are kept in memory with their heads, within bounds; a large one is opened for each request and sent by
+sendfile(2), which waits for the disk where its pages are not in memory, as every server with one thread does.
+A path at which there is nothing is the application's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import cython
+
+from indrik.engine.context import Context
+from indrik.engine.exchange import Exchange, Shortcut
+from indrik.engine.output import FileSegment
+from indrik.engine.transport import close_descriptor
+from indrik.errors import ConfigError
+from indrik.gateway.environ import EnvironBuilder
+from indrik.gateway.file_answer import FileAnswer, Headers, select
+from indrik.gateway.file_root import open_below
+from indrik.gateway.response import Response, ResponseNotes
+from indrik.gateway.static_mounts import INDEX, Mount
+from indrik.protocol.codings import IDENTITY, choose_coding
+from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.request import Request
+from indrik.protocol.response import ResponseHead, render
+from indrik.protocol.websocket_handshake import wants_websocket
+
+#: Seconds for which what was found at a path, or that nothing was, is believed.
+FRESH = 1.0
+_FRESH = FRESH
+
+#: Files up to so many bytes are kept in memory; so many bytes, and so many files, in all.
+_SMALL = 1 << 17
+_MOST_BYTES = 16 << 20
+_MOST_FILES = 4096
+
+#: Paths kept at which there is nothing, and the longest of them.
+_MOST_MISSES = 4096
+_LONGEST_MISS = 256
+
+#: A file that was changed so shortly before it was read may change again without another time of change (the
+#: kernel's clock for files ticks some hundred times a second; on some file systems once in two seconds).
+_SETTLED_NS = 2_500_000_000
+
+#: Codings of precompressed files, the one that is preferred among equals first.
+_SUFFIXES = {"br": b".br", "zstd": b".zst", "gzip": b".gz"}
+
+_ORDINARY = 0
+_SELECTS = 1
+_ACCEPTS = 2
+_SPLITS_PATH = 3
+
+_MEANINGS = {
+    "IF-MATCH": _SELECTS,
+    "IF-NONE-MATCH": _SELECTS,
+    "IF-MODIFIED-SINCE": _SELECTS,
+    "IF-UNMODIFIED-SINCE": _SELECTS,
+    "RANGE": _SELECTS,
+    "ACCEPT-ENCODING": _ACCEPTS,
+    "SCRIPT_NAME": _SPLITS_PATH,
+}
+
+#: As `Logger.access`.
+AccessSink = Callable[[Any, Request, Any, datetime.timedelta], None]
+
+
+class Variant:
+    """One representation of a file, in one coding. The loop's.
+
+    content: the whole of a small file, None for a large one. head: of the 200 response, rendered with `tail`
+    and `shown`; None before there was one.
+    """
+
+    def __init__(
+        self, names: list[bytes], found: os.stat_result, fields: Headers, content: bytes | None
+    ) -> None:
+        self.names = names
+        self.key = _key_of(found)
+        self.is_settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
+        self.fields = fields
+        self.content = content
+        self.size: int = found.st_size
+        self.mtime_ns: int = found.st_mtime_ns
+        self.tail = ""
+        self.shown: Headers = []
+        self.head: ResponseHead | None = None
+
+
+class StaticFile:
+    """What is at a path: a file in one coding or several, or a directory with an index. The loop's.
+
+    checked_at: when it was last looked at, in monotonic seconds. location: of a directory, where its index
+    is.
+    """
+
+    def __init__(self, mount: Mount, plain: Variant | None, location: str) -> None:
+        self.mount = mount
+        self.is_framework: bool = mount.is_framework
+        self.judges_hosts: bool = mount.judges_hosts
+        self.plain = plain
+        self.location = location
+        self.coded: dict[str, Variant] = {}
+        self.checked_at = 0.0
+        self.cost = 0
+
+
+class StaticFiles(Shortcut):
+    """Answers requests for files below its mounts. For whoever holds the engine's ownership.
+
+    on_access: told of each answer, for the access log; None for nobody.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        mounts: Sequence[Mount],
+        environs: EnvironBuilder,
+        log: Any,
+        on_access: AccessSink | None,
+    ) -> None:
+        self._context = context
+        # The longest first: it is the most particular. Of equals the first, as in Flask's routing.
+        self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
+        self._environs = environs
+        self._log = log
+        self._notes = ResponseNotes(log)
+        self._on_access = on_access
+        self._files: dict[str, StaticFile] = {}
+        self._held = 0
+        self._misses: dict[str, float] = {}
+
+    def answers(self, exchange: Exchange) -> cython.bint:
+        """Answers `exchange` if it asks for a file that is there; False if it is the application's."""
+        request: Request = exchange.request
+        method: str = request.method
+        path: str = request.path
+        file: StaticFile | None
+        if request.content_length != 0 or (method != "GET" and method != "HEAD"):
+            return False
+        try:
+            if "%" in path:
+                path = unquote_to_bytes(path).decode("latin-1")
+            file = self._files.get(path)
+            if file is None or self._context.now - file.checked_at >= _FRESH:
+                file = self._look(path, request.path)
+                if file is None:
+                    return False
+            return self._answer(exchange, request, file)
+        except Exception:
+            self._log.exception("cannot answer %r from a file", request.line)
+            if not exchange.is_finished:
+                return False
+            exchange.channel.close()
+            return True
+
+    def _answer(self, exchange: Exchange, request: Request, file: StaticFile) -> cython.bint:
+        names: list = request.names
+        record: tuple
+        index: cython.Py_ssize_t
+        meaning: object
+        selects: cython.bint = False
+        accepted: str = ""
+        variant: Variant | None = file.plain
+        head: ResponseHead | None
+        for index in range(len(names)):
+            record = names[index]
+            meaning = _MEANINGS.get(record[0])
+            if meaning is None:
+                continue
+            if meaning == _SELECTS:
+                selects = True
+            elif meaning == _ACCEPTS:
+                accepted = f"{accepted},{request.values[index]}" if accepted else request.values[index]
+            elif request.is_trusted and file.is_framework:
+                # The proxy says which part of the path Flask sees.
+                return False
+        if request.has_upgrade and wants_websocket(request):
+            return False
+        if file.judges_hosts and not file.mount.trusts(request.host):
+            return False
+        if file.coded and accepted:
+            coding = choose_coding(accepted, list(file.coded))
+            if coding != IDENTITY:
+                variant = file.coded[coding]
+        if variant is None:
+            self._send(exchange, file, variant, _redirect(request, file.location))
+            return True
+        if variant.content is None or selects:
+            return self._answer_at_length(exchange, request, file, variant)
+        head = variant.head
+        if (
+            head is None
+            or exchange.response_tail() is not variant.tail
+            or request.minor_version == 0
+            or not exchange.keep_alive()
+        ):
+            self._send(exchange, file, variant, self._whole(file, variant))
+            return True
+        pieces: list = [] if request.method == "HEAD" else [variant.content]
+        self._context.begin(exchange)
+        exchange.answer(head.data, pieces, True)
+        if self._on_access is not None:
+            self._note(exchange, file, "200 OK", variant.shown, head, variant.size if pieces else 0)
+        return True
+
+    def _answer_at_length(
+        self, exchange: Exchange, request: Request, file: StaticFile, variant: Variant
+    ) -> bool:
+        """`_answer` where only a part is sent, or the file has to be opened."""
+        fd = -1
+        if variant.content is None:
+            try:
+                fd, found = open_below(file.mount.root, variant.names)
+            except OSError:
+                # Gone, or something else by now: the next one will see what.
+                file.checked_at = 0.0
+                return False
+            if _key_of(found) != variant.key:
+                close_descriptor(fd)
+                file.checked_at = 0.0
+                newer = self._look_again(request)
+                return newer is not None and self._answer(exchange, request, newer)
+        try:
+            fields = [*variant.fields, *file.mount.expires()]
+            answer = select(fields, request, fd, variant.size, variant.mtime_ns)
+        except BaseException:
+            if fd >= 0:
+                close_descriptor(fd)
+            raise
+        self._send(exchange, file, variant, answer)
+        return True
+
+    def _whole(self, file: StaticFile, variant: Variant) -> FileAnswer:
+        fields = [*variant.fields, *file.mount.expires(), ("Accept-Ranges", "bytes")]
+        return FileAnswer("200 OK", fields, -1, [(0, variant.size)])
+
+    def _send(
+        self, exchange: Exchange, file: StaticFile, variant: Variant | None, answer: FileAnswer
+    ) -> None:
+        """Sends `answer` and ends the exchange."""
+        request: Request = exchange.request
+        tail = exchange.response_tail()
+        pieces: list = []
+        try:
+            head: ResponseHead = render(
+                answer.status,
+                answer.headers,
+                request.method == "HEAD",
+                request.minor_version,
+                exchange.keep_alive(),
+                answer.length,
+                tail,
+            )
+            if head.has_body:
+                pieces = _pieces(answer, None if variant is None else variant.content)
+        finally:
+            answer.close()
+        if variant is not None and answer.status == "200 OK" and request.minor_version and head.keep_alive:
+            # After a HEAD request the same, for the length was given.
+            variant.tail = tail
+            variant.shown = answer.headers
+            variant.head = head
+        self._context.begin(exchange)
+        exchange.answer(head.data, pieces, head.keep_alive)
+        if self._on_access is not None:
+            sent = answer.length if head.has_body else 0
+            self._note(exchange, file, answer.status, answer.headers, head, sent)
+
+    def _note(
+        self,
+        exchange: Exchange,
+        file: StaticFile,
+        status: str,
+        headers: Headers,
+        head: ResponseHead,
+        sent: int,
+    ) -> None:
+        """Tells the access log."""
+        environ: dict = {}
+        # A proxy that contradicts itself is no reason to refuse a file that anybody gets.
+        with contextlib.suppress(RequestRefused, ConfigError):
+            environ = self._environs.build(exchange)
+        environ["indrik.route"] = file.mount.route
+        response: Response = Response.__new__(Response)
+        response.status = status
+        response.headers = headers
+        response.sent = sent
+        response._notes = self._notes
+        response._exchange = exchange
+        response._head = head
+        response._overran = False
+        assert self._on_access is not None
+        self._on_access(
+            response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
+        )
+
+    # --- what is at a path ---
+
+    def _look_again(self, request: Request) -> StaticFile | None:
+        path = request.path
+        if "%" in path:
+            path = unquote_to_bytes(path).decode("latin-1")
+        return self._look(path, request.path)
+
+    def _look(self, path: str, sent: str) -> StaticFile | None:
+        """What is at `path` now; None if nothing is. sent: the path before it was decoded."""
+        now: cython.double = self._context.now
+        octets = path.encode("latin-1")
+        mount = self._mount_of(octets)
+        if mount is None:
+            return None
+        missed_at: float | None = self._misses.get(path)
+        if missed_at is not None and now - missed_at < _FRESH:
+            return None
+        known = self._files.get(path)
+        # A slash that was encoded divides no names, and frameworks disagree about it.
+        names = None if "%2f" in sent.lower() else mount.names_of(octets)
+        file = None
+        if names is not None and b"\0" not in octets:
+            file = self._find(mount, names, octets, known)
+        if file is None:
+            self._forget(path)
+            if len(path) <= _LONGEST_MISS:
+                if len(self._misses) >= _MOST_MISSES:
+                    self._misses.clear()
+                self._misses[path] = now
+            return None
+        self._forget(path)
+        file.checked_at = now
+        self._keep(path, file)
+        return file
+
+    def _mount_of(self, octets: bytes) -> Mount | None:
+        for mount in self._mounts:
+            prefix = mount.prefix
+            if octets.startswith(prefix) and octets[len(prefix) : len(prefix) + 1] in (b"/", b""):
+                return mount
+        return None
+
+    def _find(
+        self, mount: Mount, names: list[bytes], octets: bytes, known: StaticFile | None
+    ) -> StaticFile | None:
+        """What `names` lead to. known: what did when it was last looked at."""
+        if names and not names[-1]:
+            if not mount.has_index:
+                return None
+            names = [*names[:-1], INDEX]
+        is_directory = not names
+        plain = None
+        if not is_directory:
+            try:
+                plain = self._load(mount, names, b"", None if known is None else known.plain)
+            except IsADirectoryError:
+                is_directory = True
+            except OSError:
+                return None
+        if is_directory:
+            return self._find_directory(mount, names, octets)
+        if not mount.owns(octets):
+            return None
+        file = StaticFile(mount, plain, "")
+        assert plain is not None
+        if not any(name == "Content-Encoding" for name, _ in plain.fields):
+            self._add_coded(file, plain, known)
+        return file
+
+    def _find_directory(self, mount: Mount, names: list[bytes], octets: bytes) -> StaticFile | None:
+        """A redirection to the path with a slash, if there is an index; never a listing."""
+        if not mount.has_index or not octets.rpartition(b"/")[2]:
+            return None
+        try:
+            close_descriptor(open_below(mount.root, [*names, INDEX])[0])
+        except OSError:
+            return None
+        # Relative, because a proxy may have taken something from the front of the path.
+        return StaticFile(mount, None, quote(octets.rpartition(b"/")[2]) + "/")
+
+    def _add_coded(self, file: StaticFile, plain: Variant, known: StaticFile | None) -> None:
+        """Adds the precompressed files beside `plain` that are not older than it."""
+        for coding, suffix in _SUFFIXES.items():
+            names = [*plain.names[:-1], plain.names[-1] + suffix]
+            before = None if known is None else known.coded.get(coding)
+            try:
+                variant = self._load(file.mount, names, suffix, before)
+            except OSError:
+                continue
+            if variant.mtime_ns < plain.mtime_ns:
+                continue
+            if variant is not before:
+                variant.fields = [*variant.fields, ("Content-Encoding", coding), ("Vary", "Accept-Encoding")]
+            file.coded[coding] = variant
+        varies = ("Vary", "Accept-Encoding")
+        if (varies in plain.fields) != bool(file.coded):
+            plain.fields = [field for field in plain.fields if field != varies]
+            if file.coded:
+                plain.fields.append(varies)
+            plain.tail = ""
+
+    def _load(self, mount: Mount, names: list[bytes], suffix: bytes, before: Variant | None) -> Variant:
+        """The file at `names` as it is now: `before` if that is still right. Raises `OSError`."""
+        fd, found = open_below(mount.root, names)
+        try:
+            if before is not None and before.is_settled and before.key == _key_of(found):
+                return before
+            content = None
+            if found.st_size <= _SMALL:
+                content = os.pread(fd, found.st_size, 0)
+                found = os.fstat(fd)
+                if len(content) != found.st_size:
+                    # It is being written: sent as a large one, it fails where it ends early.
+                    content = None
+            # Typed by the name that is asked for, not by that of its precompressed neighbour.
+            asked = [*names[:-1], names[-1].removesuffix(suffix)]
+            return Variant(names, found, mount.fields(asked, suffix, found), content)
+        finally:
+            close_descriptor(fd)
+
+    # --- what is kept ---
+
+    def _keep(self, path: str, file: StaticFile) -> None:
+        variants = list(file.coded.values())
+        if file.plain is not None:
+            variants.append(file.plain)
+        file.cost = sum(len(variant.content) for variant in variants if variant.content is not None)
+        while self._files and (len(self._files) >= _MOST_FILES or self._held + file.cost > _MOST_BYTES):
+            # The one that was looked at the longest time ago.
+            self._forget(next(iter(self._files)))
+        self._files[path] = file
+        self._held += file.cost
+        self._misses.pop(path, None)
+
+    def _forget(self, path: str) -> None:
+        file = self._files.pop(path, None)
+        if file is not None:
+            self._held -= file.cost
+
+
+def _key_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What differs when another file is there, or another content in it."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _redirect(request: Request, location: str) -> FileAnswer:
+    query = f"?{request.query}" if request.query else ""
+    return FileAnswer("301 Moved Permanently", [("Location", location + query)], -1, [])
+
+
+def _pieces(answer: FileAnswer, content: bytes | None) -> list[bytes | FileSegment]:
+    """The body of `answer`, out of the bytes of its file where they are known."""
+    pieces: list[bytes | FileSegment] = []
+    segments: list[FileSegment] = []
+    for piece in answer.pieces:
+        if isinstance(piece, bytes):
+            pieces.append(piece)
+        elif content is not None:
+            whole = piece == (0, len(content))
+            pieces.append(content if whole else content[piece[0] : piece[0] + piece[1]])
+        else:
+            segments.append(FileSegment(-1, piece[0], piece[1]))
+            pieces.append(segments[-1])
+    try:
+        for segment in segments[1:]:
+            segment.fd = os.dup(answer.fd)
+    except OSError:
+        for segment in segments:
+            segment.close()
+        raise
+    if segments:
+        segments[0].fd = answer.fd
+        answer.fd = -1
+    return pieces
