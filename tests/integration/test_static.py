@@ -6,13 +6,14 @@ import email
 import gzip
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.served import DEADLINE, Server, serve
+from tests.integration.served import DEADLINE, Server, command, serve
 from tests.integration.static_apps import BLOCKED, RELEASED
 from tests.integration.wire import Answer, Wire, connect
 
@@ -104,6 +105,14 @@ def assert_next_is_right(wire: Wire) -> None:
     wire.send(b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
     answer = wire.answer()
     assert b"GET /next" in answer.body or answer.status == 404
+
+
+def await_body(server: Server, path: str, body: bytes) -> None:
+    server.wait_until(lambda: ask(server, path).body == body, f"{body[:40]!r} at {path}")
+
+
+def await_line(server: Server, line: str, count: int) -> None:
+    server.wait_until(lambda: server.access_log.count(line) == count, f"{line} in the access log")
 
 
 class TestWhich:
@@ -376,12 +385,9 @@ class TestChanges:
         path = files / "changing.txt"
         for data in (b"one", b"two", b"three", b"four and more"):
             path.write_bytes(data)
-            server.wait_until(
-                lambda data=data: ask(server, "/files/changing.txt").body == data, f"{data!r} to be served"
-            )
+            await_body(server, "/files/changing.txt", data)
         path.unlink()
-        gone = b"application: GET /files/changing.txt"
-        server.wait_until(lambda: ask(server, "/files/changing.txt").body == gone, "its end to be noticed")
+        await_body(server, "/files/changing.txt", b"application: GET /files/changing.txt")
 
     def test_a_compressed_one_comes_and_goes(self, server: Server, files: Path) -> None:
         def coding() -> str | None:
@@ -403,15 +409,13 @@ class TestChanges:
         assert ask(server, "/files/swapped").body == b"mine"
         path.unlink()
         path.symlink_to(files.parent / "secret.txt")
-        application = b"application: GET /files/swapped"
-        server.wait_until(lambda: ask(server, "/files/swapped").body == application, "the link to be seen")
+        await_body(server, "/files/swapped", b"application: GET /files/swapped")
 
     def test_a_large_file_changes(self, server: Server, files: Path) -> None:
         path = files / "growing"
         for size in (200_000, 300_000):
             path.write_bytes(b"x" * size)
-            # Looked at for each request.
-            server.wait_until(lambda size=size: len(ask(server, "/files/growing").body) == size, "its size")
+            await_body(server, "/files/growing", b"x" * size)
 
 
 class TestConnection:
@@ -450,11 +454,9 @@ class TestConnection:
         for line, count in (
             (f"GET /files/text.txt?logged HTTP/1.1 200 {len(TEXT)} {route}", 2),
             (f"GET /files/text.txt?logged HTTP/1.1 206 2 {route}", 1),
+            ("HEAD /files/large?logged HTTP/1.1 200", 1),
         ):
-            server.wait_until(
-                lambda line=line, count=count: server.access_log.count(line) == count, f"{line} in the log"
-            )
-        server.wait_until(lambda: "HEAD /files/large?logged HTTP/1.1 200" in server.access_log, "the last")
+            await_line(server, line, count)
 
 
 def test_slow_downloads_hold_nobody(server: Server) -> None:
@@ -570,3 +572,20 @@ def test_a_configuration_file(files: Path, tmp_path: Path) -> None:
     with serve(arguments, FOLDER, tmp_path) as server:
         assert ask(server, "/files/text.txt").body == TEXT
         assert ask(server, "/relative/x.txt").body == b"relative"
+
+
+@pytest.mark.parametrize("kind", ["sync", "asgi"])
+def test_auto_without_flask(files: Path, tmp_path: Path, kind: str) -> None:
+    options, application = KINDS[kind]
+    with serve([*options, "--static=auto", application], FOLDER, tmp_path) as server:
+        assert ask(server, "/static/x").body == b"application: GET /static/x"
+        assert "name directories instead" in server.error_log
+
+
+def test_what_is_no_directory(tmp_path: Path) -> None:
+    command_line = [*command(), "--bind=127.0.0.1:0", "--static=/x=/nowhere/at/all", "static_apps:wsgi"]
+    ended = subprocess.run(
+        command_line, cwd=FOLDER, capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    assert ended.returncode != 0
+    assert "static: /x is to be served from '/nowhere/at/all', which is no directory" in ended.stderr

@@ -82,23 +82,32 @@ class StaticDirectories(Kind):
                 if len(words) > 1:
                     raise RejectedValue("auto cannot be given together with directories")
                 return "auto"
-            value = dict(self.split(word) for word in words if word)
-        if value is None:
+            pairs = [self.split(word) for word in words if word]
+        elif value is None:
             return None
-        if not isinstance(value, Mapping):
+        elif isinstance(value, Mapping):
+            pairs = list(value.items())
+        else:
             raise RejectedValue(f"must be {self.label}, not {type(value).__name__}")
-        return {self.parse_prefix(key): self.parse_directory(item) for key, item in value.items()} or None
+        directories: dict[str, str] = {}
+        for key, item in pairs:
+            prefix = self.parse_prefix(key)
+            if prefix in directories:
+                raise RejectedValue(f"the prefix {prefix!r} is given twice")
+            directories[prefix] = self.parse_directory(item)
+        return directories or None
 
-    def split(self, word: str) -> tuple[str, str]:
+    def split(self, word: str) -> tuple[Any, Any]:
         prefix, equals, path = word.partition("=")
         if not equals:
             raise RejectedValue(f"{word!r} must be auto or have the form PREFIX=DIR")
         return prefix, path
 
     def parse_prefix(self, prefix: Any) -> str:
-        if not isinstance(prefix, str) or not prefix.startswith("/") or "//" in prefix or "%" in prefix:
+        plain = prefix.rstrip("/") if isinstance(prefix, str) else ""
+        if prefix != "/" and (not plain.startswith("/") or "//" in plain or "%" in plain):
             raise RejectedValue(f"the prefix {prefix!r} must begin with / and be free of // and %")
-        return prefix.rstrip("/") or "/"
+        return plain or "/"
 
     def parse_directory(self, path: Any) -> str:
         if not isinstance(path, str) or not path.strip():

@@ -148,10 +148,13 @@ class StaticFiles(Shortcut):
             return False
         try:
             if "%" in path:
+                if "%2f" in path.lower():
+                    # A slash that was encoded divides no names, and frameworks disagree about it.
+                    return False
                 path = unquote_to_bytes(path).decode("latin-1")
             file = self._files.get(path)
             if file is None or self._context.now - file.checked_at >= _FRESH:
-                file = self._look(path, request.path)
+                file = self._look(path)
                 if file is None:
                     return False
             return self._answer(exchange, request, file)
@@ -309,10 +312,10 @@ class StaticFiles(Shortcut):
         path = request.path
         if "%" in path:
             path = unquote_to_bytes(path).decode("latin-1")
-        return self._look(path, request.path)
+        return self._look(path)
 
-    def _look(self, path: str, sent: str) -> StaticFile | None:
-        """What is at `path` now; None if nothing is. sent: the path before it was decoded."""
+    def _look(self, path: str) -> StaticFile | None:
+        """What is at `path`, the latin-1 text of its octets, now; None if nothing is."""
         now: cython.double = self._context.now
         octets = path.encode("latin-1")
         mount = self._mount_of(octets)
@@ -322,8 +325,7 @@ class StaticFiles(Shortcut):
         if missed_at is not None and now - missed_at < _FRESH:
             return None
         known = self._files.get(path)
-        # A slash that was encoded divides no names, and frameworks disagree about it.
-        names = None if "%2f" in sent.lower() else mount.names_of(octets)
+        names = mount.names_of(octets)
         file = None
         if names is not None and b"\0" not in octets:
             file = self._find(mount, names, octets, known)

@@ -111,12 +111,17 @@ class Mount:
         return f"public, max-age={self.max_age}" if self.max_age > 0 else f"no-cache, max-age={self.max_age}"
 
 
-def mounts_of(mapping: Mapping[str, str], max_age: int | None) -> list[Mount]:
-    """The mounts of a mapping of prefixes to directories. Raises `ConfigError` for what is no directory."""
-    mounts = []
+def check_directories(mapping: Mapping[str, str], folder: str) -> None:
+    """Raises `ConfigError` if what `mapping` names is no directory; relative names are below `folder`."""
     for prefix, directory in mapping.items():
-        path = os.path.abspath(directory)
+        path = os.path.join(folder, directory)
         if not os.path.isdir(path):
             raise ConfigError(f"static: {prefix} is to be served from {path!r}, which is no directory")
-        mounts.append(Mount(os.fsencode(prefix.rstrip("/")), os.fsencode(path), max_age))
-    return mounts
+
+
+def mounts_of(mapping: Mapping[str, str], max_age: int | None) -> list[Mount]:
+    """The mounts of a mapping of prefixes to directories."""
+    return [
+        Mount(os.fsencode(prefix.rstrip("/")), os.fsencode(os.path.abspath(directory)), max_age)
+        for prefix, directory in mapping.items()
+    ]

@@ -25,7 +25,7 @@ from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.flask_static import find_static
 from indrik.gateway.forwarding import ProxyHeaders
 from indrik.gateway.static_files import StaticFiles
-from indrik.gateway.static_mounts import Mount, mounts_of
+from indrik.gateway.static_mounts import Mount, check_directories, mounts_of
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
@@ -64,6 +64,8 @@ class ServingWorker(Worker):
                 f"request_timeout is {cfg.request_timeout:g}, but the worker kind {cls.__name__} cannot end "
                 "a request that takes too long: set it to 0, or use another kind"
             )
+        if isinstance(cfg.static, dict):
+            check_directories(cfg.static, cfg.chdir)
 
     def run(self) -> None:
         self.slot = self.slot or Scoreboard(1).slots[0]
