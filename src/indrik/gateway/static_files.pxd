@@ -6,31 +6,39 @@ from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, render
 
 cdef double _FRESH
+cdef int _DEMANDS
+cdef int _NONE_MATCH
 cdef int _SELECTS
 cdef int _ACCEPTS
 cdef dict _MEANINGS
 
+cdef class Rendered:
+    cdef public str tail
+    cdef public list shown
+    cdef public ResponseHead head
+
 cdef class Variant:
-    cdef list names
-    cdef tuple key
-    cdef bint is_settled
-    cdef list fields
-    cdef bytes content
-    cdef long long size
-    cdef long long mtime_ns
-    cdef str tail
-    cdef list shown
-    cdef ResponseHead head
+    cdef public list names
+    cdef public str coding
+    cdef public tuple key
+    cdef public bint is_settled
+    cdef public list fields
+    cdef public bytes content
+    cdef public long long size
+    cdef public long long mtime_ns
+    cdef public str etag
+    cdef public Rendered whole
+    cdef public Rendered unmodified
 
 cdef class StaticFile:
-    cdef object mount
-    cdef bint is_framework
-    cdef bint judges_hosts
-    cdef Variant plain
-    cdef str location
-    cdef dict coded
-    cdef double checked_at
-    cdef Py_ssize_t cost
+    cdef public object mount
+    cdef public bint is_framework
+    cdef public bint judges_hosts
+    cdef public Variant plain
+    cdef public str location
+    cdef public dict coded
+    cdef public double checked_at
+    cdef public Py_ssize_t cost
 
 cdef class StaticFiles(Shortcut):
     cdef Context _context

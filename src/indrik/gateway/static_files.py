@@ -54,16 +54,20 @@ _SETTLED_NS = 2_500_000_000
 #: Codings of precompressed files, the one that is preferred among equals first.
 _SUFFIXES = {"br": b".br", "zstd": b".zst", "gzip": b".gz"}
 
-_ORDINARY = 0
-_SELECTS = 1
-_ACCEPTS = 2
-_SPLITS_PATH = 3
+_VARIES = ("Vary", "Accept-Encoding")
+
+# What selects goes before or behind If-None-Match (RFC 9110 section 13.2.2).
+_DEMANDS = 1
+_NONE_MATCH = 2
+_SELECTS = 3
+_ACCEPTS = 4
+_SPLITS_PATH = 5
 
 _MEANINGS = {
-    "IF-MATCH": _SELECTS,
-    "IF-NONE-MATCH": _SELECTS,
+    "IF-MATCH": _DEMANDS,
+    "IF-UNMODIFIED-SINCE": _DEMANDS,
+    "IF-NONE-MATCH": _NONE_MATCH,
     "IF-MODIFIED-SINCE": _SELECTS,
-    "IF-UNMODIFIED-SINCE": _SELECTS,
     "RANGE": _SELECTS,
     "ACCEPT-ENCODING": _ACCEPTS,
     "SCRIPT_NAME": _SPLITS_PATH,
@@ -73,26 +77,39 @@ _MEANINGS = {
 AccessSink = Callable[[Any, Request, Any, datetime.timedelta], None]
 
 
+class Rendered:
+    """The head of a response that was sent, to be sent again. The loop's.
+
+    head: None before there was one; rendered with the fields of `shown` and `tail`.
+    """
+
+    def __init__(self) -> None:
+        self.tail = ""
+        self.shown: Headers = []
+        self.head: ResponseHead | None = None
+
+
 class Variant:
     """One representation of a file, in one coding. The loop's.
 
-    content: the whole of a small file, None for a large one. head: of the 200 response, rendered with `tail`
-    and `shown`; None before there was one.
+    names: from the mount's root on. content: the whole of a small file, None for a large one. whole,
+    unmodified: of the 200 and the 304 response.
     """
 
     def __init__(
-        self, names: list[bytes], found: os.stat_result, fields: Headers, content: bytes | None
+        self, names: list[bytes], coding: str, found: os.stat_result, fields: Headers, content: bytes | None
     ) -> None:
         self.names = names
+        self.coding = coding
         self.key = _key_of(found)
         self.is_settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
         self.fields = fields
         self.content = content
         self.size: int = found.st_size
         self.mtime_ns: int = found.st_mtime_ns
-        self.tail = ""
-        self.shown: Headers = []
-        self.head: ResponseHead | None = None
+        self.etag = dict(fields)["ETag"]
+        self.whole = Rendered()
+        self.unmodified = Rendered()
 
 
 class StaticFile:
@@ -171,6 +188,9 @@ class StaticFiles(Shortcut):
         index: cython.Py_ssize_t
         meaning: object
         selects: cython.bint = False
+        demands: cython.bint = False
+        none_match: str = ""
+        rendered: Rendered
         accepted: str = ""
         variant: Variant | None = file.plain
         head: ResponseHead | None
@@ -181,6 +201,12 @@ class StaticFiles(Shortcut):
                 continue
             if meaning == _SELECTS:
                 selects = True
+            elif meaning == _NONE_MATCH:
+                # Of several the last: it is compared once more if it is not the very tag.
+                selects = True
+                none_match = request.values[index]
+            elif meaning == _DEMANDS:
+                selects = demands = True
             elif meaning == _ACCEPTS:
                 accepted = f"{accepted},{request.values[index]}" if accepted else request.values[index]
             elif request.is_trusted and file.is_framework:
@@ -197,28 +223,29 @@ class StaticFiles(Shortcut):
         if variant is None:
             self._send(exchange, file, variant, _redirect(request, file.location))
             return True
-        if variant.content is None or selects:
-            return self._answer_at_length(exchange, request, file, variant)
-        head = variant.head
+        rendered = variant.unmodified if selects else variant.whole
+        head = rendered.head
         if (
             head is None
-            or exchange.response_tail() is not variant.tail
+            or exchange.response_tail() is not rendered.tail
             or request.minor_version == 0
             or not exchange.keep_alive()
+            or (selects and (demands or none_match != variant.etag))
+            or (variant.content is None and not selects)
         ):
-            self._send(exchange, file, variant, self._whole(file, variant))
-            return True
-        pieces: list = [] if request.method == "HEAD" else [variant.content]
+            return self._answer_at_length(exchange, request, file, variant)
+        pieces: list = [variant.content] if head.has_body and request.method != "HEAD" else []
         self._context.begin(exchange)
         exchange.answer(head.data, pieces, True)
         if self._on_access is not None:
-            self._note(exchange, file, "200 OK", variant.shown, head, variant.size if pieces else 0)
+            status = "304 Not Modified" if selects else "200 OK"
+            self._note(exchange, file, status, rendered.shown, head, variant.size if pieces else 0)
         return True
 
     def _answer_at_length(
         self, exchange: Exchange, request: Request, file: StaticFile, variant: Variant
     ) -> bool:
-        """`_answer` where only a part is sent, or the file has to be opened."""
+        """`_answer` where the head is not rendered yet, or the file has to be opened."""
         fd = -1
         if variant.content is None:
             try:
@@ -227,12 +254,14 @@ class StaticFiles(Shortcut):
                 # Gone, or something else by now: the next one will see what.
                 file.checked_at = 0.0
                 return False
-            if _key_of(found) != variant.key:
-                close_descriptor(fd)
-                file.checked_at = 0.0
-                newer = self._look_again(request)
-                return newer is not None and self._answer(exchange, request, newer)
         try:
+            if fd >= 0 and _key_of(found) != variant.key:
+                file.checked_at = 0.0
+                varies = _VARIES in variant.fields
+                fields = _fields(file.mount, variant.names, variant.coding, found)
+                variant = Variant(variant.names, variant.coding, found, fields, None)
+                if varies and _VARIES not in fields:
+                    fields.append(_VARIES)
             fields = [*variant.fields, *file.mount.expires()]
             answer = select(fields, request, fd, variant.size, variant.mtime_ns)
         except BaseException:
@@ -241,10 +270,6 @@ class StaticFiles(Shortcut):
             raise
         self._send(exchange, file, variant, answer)
         return True
-
-    def _whole(self, file: StaticFile, variant: Variant) -> FileAnswer:
-        fields = [*variant.fields, *file.mount.expires(), ("Accept-Ranges", "bytes")]
-        return FileAnswer("200 OK", fields, -1, [(0, variant.size)])
 
     def _send(
         self, exchange: Exchange, file: StaticFile, variant: Variant | None, answer: FileAnswer
@@ -267,11 +292,11 @@ class StaticFiles(Shortcut):
                 pieces = _pieces(answer, None if variant is None else variant.content)
         finally:
             answer.close()
-        if variant is not None and answer.status == "200 OK" and request.minor_version and head.keep_alive:
-            # After a HEAD request the same, for the length was given.
-            variant.tail = tail
-            variant.shown = answer.headers
-            variant.head = head
+        if variant is not None and request.minor_version and head.keep_alive:
+            if answer.status[:3] == "200" and request.method == "GET":
+                _keep_head(variant.whole, tail, answer.headers, head)
+            elif answer.status[:3] == "304":
+                _keep_head(variant.unmodified, tail, answer.headers, head)
         self._context.begin(exchange)
         exchange.answer(head.data, pieces, head.keep_alive)
         if self._on_access is not None:
@@ -307,12 +332,6 @@ class StaticFiles(Shortcut):
         )
 
     # --- what is at a path ---
-
-    def _look_again(self, request: Request) -> StaticFile | None:
-        path = request.path
-        if "%" in path:
-            path = unquote_to_bytes(path).decode("latin-1")
-        return self._look(path)
 
     def _look(self, path: str) -> StaticFile | None:
         """What is at `path`, the latin-1 text of its octets, now; None if nothing is."""
@@ -360,7 +379,7 @@ class StaticFiles(Shortcut):
         plain = None
         if not is_directory:
             try:
-                plain = self._load(mount, names, b"", None if known is None else known.plain)
+                plain = self._load(mount, names, IDENTITY, None if known is None else known.plain)
             except IsADirectoryError:
                 is_directory = True
             except OSError:
@@ -392,22 +411,19 @@ class StaticFiles(Shortcut):
             names = [*plain.names[:-1], plain.names[-1] + suffix]
             before = None if known is None else known.coded.get(coding)
             try:
-                variant = self._load(file.mount, names, suffix, before)
+                variant = self._load(file.mount, names, coding, before)
             except OSError:
                 continue
-            if variant.mtime_ns < plain.mtime_ns:
-                continue
-            if variant is not before:
-                variant.fields = [*variant.fields, ("Content-Encoding", coding), ("Vary", "Accept-Encoding")]
-            file.coded[coding] = variant
-        varies = ("Vary", "Accept-Encoding")
-        if (varies in plain.fields) != bool(file.coded):
-            plain.fields = [field for field in plain.fields if field != varies]
+            if variant.mtime_ns >= plain.mtime_ns:
+                file.coded[coding] = variant
+        if (_VARIES in plain.fields) != bool(file.coded):
+            plain.fields = [field for field in plain.fields if field != _VARIES]
             if file.coded:
-                plain.fields.append(varies)
-            plain.tail = ""
+                plain.fields.append(_VARIES)
+            plain.whole = Rendered()
+            plain.unmodified = Rendered()
 
-    def _load(self, mount: Mount, names: list[bytes], suffix: bytes, before: Variant | None) -> Variant:
+    def _load(self, mount: Mount, names: list[bytes], coding: str, before: Variant | None) -> Variant:
         """The file at `names` as it is now: `before` if that is still right. Raises `OSError`."""
         fd, found = open_below(mount.root, names)
         try:
@@ -420,9 +436,7 @@ class StaticFiles(Shortcut):
                 if len(content) != found.st_size:
                     # It is being written: sent as a large one, it fails where it ends early.
                     content = None
-            # Typed by the name that is asked for, not by that of its precompressed neighbour.
-            asked = [*names[:-1], names[-1].removesuffix(suffix)]
-            return Variant(names, found, mount.fields(asked, suffix, found), content)
+            return Variant(names, coding, found, _fields(mount, names, coding, found), content)
         finally:
             close_descriptor(fd)
 
@@ -444,6 +458,20 @@ class StaticFiles(Shortcut):
         file = self._files.pop(path, None)
         if file is not None:
             self._held -= file.cost
+
+
+def _fields(mount: Mount, names: list[bytes], coding: str, found: os.stat_result) -> Headers:
+    """What is said of the file at `names`, which holds another one in `coding`."""
+    suffix = _SUFFIXES.get(coding, b"")
+    # Typed by the name that is asked for, not by that of its precompressed neighbour.
+    fields = mount.fields([*names[:-1], names[-1].removesuffix(suffix)], suffix, found)
+    return [*fields, ("Content-Encoding", coding), _VARIES] if coding else fields
+
+
+def _keep_head(rendered: Rendered, tail: str, shown: Headers, head: ResponseHead) -> None:
+    rendered.tail = tail
+    rendered.shown = shown
+    rendered.head = head
 
 
 def _key_of(found: os.stat_result) -> tuple[int, int, int, int]:
