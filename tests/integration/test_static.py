@@ -3,73 +3,33 @@
 from __future__ import annotations
 
 import email
+import email.utils
 import gzip
 import os
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.served import DEADLINE, Server, command, serve
-from tests.integration.static_apps import BLOCKED, RELEASED
-from tests.integration.wire import Answer, Wire, connect
-
-FOLDER = Path(__file__).parent
-TEXT = b"0123456789abcdefghij\n" * 480
-LARGE = 2 << 20
-#: More than all buffers on the way take.
-HUGE = 64 << 20
-KINDS = {
-    "sync": (["--worker-class=sync"], "static_apps:wsgi"),
-    "gthread": (["--worker-class=gthread", "--threads=1"], "static_apps:wsgi"),
-    "gevent": (["--worker-class=gevent", "--worker-greenlets=1"], "static_apps:wsgi"),
-    "asgi": (["--worker-class=asgi"], "static_apps:asgi"),
-}
-UMLAUT = "gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n \N{SNOWMAN}.txt"
-
-
-def write(path: Path, data: bytes, age: float = 3600) -> None:
-    """A file that was last changed `age` seconds ago."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    at = time.time_ns() - int(age * 1e9)
-    os.utime(path, ns=(at, at))
+from tests.integration.served import DEADLINE, Server, serve
+from tests.integration.static_site import (
+    FOLDER,
+    HUGE,
+    KINDS,
+    LARGE,
+    TEXT,
+    ask,
+    assert_next_is_right,
+    make_site,
+    write,
+)
+from tests.integration.wire import connect
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree of files with ways out of it, beside a secret."""
-    top = tmp_path_factory.mktemp("files")
-    write(top / "secret.txt", b"secret")
-    write(top / "root-not" / "secret.txt", b"secret")
-    root = top / "root"
-    write(root / "text.txt", TEXT)
-    write(root / "folder" / "inner.css", b"p {}")
-    write(root / "folder" / "deeper" / "index.html", b"<p>index")
-    write(root / "index.html", b"<p>top")
-    write(root / "empty", b"")
-    write(root / UMLAUT, b"green")
-    write(root / "app.js", b"// script\n" * 100)
-    for suffix, data in ((".br", b"brotli"), (".zst", b"zstandard"), (".gz", gzip.compress(b"// script\n"))):
-        write(root / f"app.js{suffix}", data)
-    write(root / "stale.js", b"new")
-    write(root / "stale.js.gz", b"old", 7200)
-    write(root / "archive.tar.gz", gzip.compress(b"tar"))
-    write(root / ".hidden", b"secret")
-    write(root / ".git" / "config", b"secret")
-    write(root / ".well-known" / "security.txt", b"mail us")
-    write(root / "special.txt", b"from the folder")
-    (root / "link").symlink_to(top / "secret.txt")
-    (root / "up").symlink_to(top)
-    (root / "inside").symlink_to("text.txt")
-    os.mkfifo(root / "fifo")
-    for name, size in (("large", LARGE), ("huge", HUGE)):
-        with open(root / name, "wb") as file:
-            file.truncate(size)
-    return root
+    return make_site(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -90,29 +50,27 @@ def server(
         yield running
 
 
-def ask(server: Server, path: str, method: str = "GET", version: str = "1.1", **fields: str) -> Answer:
-    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
-    with connect(server.url) as wire:
-        wire.send(f"{method} {path} HTTP/{version}\r\nHost: x\r\n{lines}\r\n".encode("latin-1"))
-        answer = wire.answer(method)
-        # The next request on the same connection finds its answer where it should be.
-        if version == "1.1" and answer.field("connection") != "close":
-            assert_next_is_right(wire)
-        return answer
-
-
-def assert_next_is_right(wire: Wire) -> None:
-    wire.send(b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
-    answer = wire.answer()
-    assert b"GET /next" in answer.body or answer.status == 404
-
-
 def await_body(server: Server, path: str, body: bytes) -> None:
     server.wait_until(lambda: ask(server, path).body == body, f"{body[:40]!r} at {path}")
 
 
 def await_line(server: Server, line: str, count: int) -> None:
     server.wait_until(lambda: server.access_log.count(line) == count, f"{line} in the access log")
+
+
+def files_open(server: Server, files: Path) -> list[str]:
+    """The files of the site that the workers have open."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert children
+    found = []
+    for child in children:
+        for link in Path(f"/proc/{child}/fd").iterdir():
+            try:
+                found.append(os.readlink(link))
+            except FileNotFoundError:
+                continue
+    return [path for path in found if path.startswith(str(files))]
 
 
 class TestWhich:
@@ -487,105 +445,13 @@ def test_no_descriptor_stays_open(server: Server, files: Path) -> None:
             ask(server, f"/files/{path}", **fields)
         ask(server, f"/files/{path}", If_None_Match="*")
         ask(server, f"/files/{path}", "HEAD")
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert children
-
-    def none_open() -> bool:
-        found = []
-        for child in children:
-            for link in Path(f"/proc/{child}/fd").iterdir():
-                try:
-                    found.append(os.readlink(link))
-                except FileNotFoundError:
-                    continue
-        return not any(path.startswith(str(files)) for path in found)
-
-    server.wait_until(none_open, "the end of all downloads")
+    server.wait_until(lambda: not files_open(server, files), "the end of all downloads")
 
 
-@pytest.mark.parametrize("kind", ["gthread", "gevent"])
-def test_the_application_need_not_have_time(files: Path, tmp_path: Path, kind: str) -> None:
-    """With its only thread or greenlet inside the application, files are sent all the same."""
-    options, application = KINDS[kind]
-    arguments = [*options, f"--static=/files={files}", application]
-    environment = {"FLASK_TEST_SIGNALS": str(tmp_path)}
-    with serve(arguments, FOLDER, tmp_path, environment) as server, connect(server.url) as inside:
-        inside.send(b"GET /block HTTP/1.1\r\nHost: x\r\n\r\n")
-        server.wait_until((tmp_path / BLOCKED).exists, "the application to be asked")
-        with connect(server.url) as wire:
-            for _ in range(3):
-                wire.send(b"GET /files/text.txt HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert wire.answer().body == TEXT
-        (tmp_path / RELEASED).touch()
-        assert inside.answer().body == b"application: GET /block"
-
-
-def test_memory_is_bounded(tmp_path: Path) -> None:
-    """More than is kept of small files, twice: memory does not grow with their number."""
-    for number in range(400):
-        write(tmp_path / "many" / str(number), bytes([number % 256]) * (1 << 17))
-    arguments = [f"--static=/many={tmp_path / 'many'}", "static_apps:wsgi"]
-    with serve(arguments, FOLDER, tmp_path) as server:
-        pid = server.process.pid
-        with connect(server.url) as wire:
-
-            def fetch(number: int) -> None:
-                wire.send(f"GET /many/{number} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                assert wire.answer().body == bytes([number % 256]) * (1 << 17)
-
-            fetch(0)
-            (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            status = Path(f"/proc/{child}/status")
-
-            def resident() -> int:
-                line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-                return int(line.split()[1]) << 10
-
-            before = resident()
-            for number in range(400):
-                fetch(number)
-            # 50 MB were sent; 16 MiB may be kept, and a little around them.
-            assert resident() - before < 24 << 20
-
-
-def test_how_long_caches_may_keep_it(files: Path, tmp_path: Path) -> None:
-    arguments = [f"--static=/={files}", "--static-max-age=60", "static_apps:wsgi"]
-    with serve(arguments, FOLDER, tmp_path) as server:
-        answer = ask(server, "/text.txt")
-        assert answer.field("cache-control") == "public, max-age=60"
-        sent = email.utils.parsedate_to_datetime(answer.field("date") or "")
-        expires = email.utils.parsedate_to_datetime(answer.field("expires") or "")
-        assert 59 <= (expires - sent).total_seconds() <= 61
-        # At the root of the site files and the application live side by side.
-        assert ask(server, "/").body == b"<p>top"
-        assert ask(server, "/folder").body == b"application: GET /folder"
-        assert ask(server, "//text.txt").body.startswith(b"application")
-
-
-def test_a_configuration_file(files: Path, tmp_path: Path) -> None:
-    config = tmp_path / "conf.py"
-    config.write_text(f"static = {{'/files/': {str(files)!r}, '/relative': 'suites'}}\n")
-    (tmp_path / "suites").mkdir()
-    arguments = [f"--config={config}", f"--chdir={tmp_path}", f"--pythonpath={FOLDER}", "static_apps:wsgi"]
-    write(tmp_path / "suites" / "x.txt", b"relative")
-    with serve(arguments, FOLDER, tmp_path) as server:
-        assert ask(server, "/files/text.txt").body == TEXT
-        assert ask(server, "/relative/x.txt").body == b"relative"
-
-
-@pytest.mark.parametrize("kind", ["sync", "asgi"])
-def test_auto_without_flask(files: Path, tmp_path: Path, kind: str) -> None:
-    options, application = KINDS[kind]
-    with serve([*options, "--static=auto", application], FOLDER, tmp_path) as server:
-        assert ask(server, "/static/x").body == b"application: GET /static/x"
-        assert "name directories instead" in server.error_log
-
-
-def test_what_is_no_directory(tmp_path: Path) -> None:
-    command_line = [*command(), "--bind=127.0.0.1:0", "--static=/x=/nowhere/at/all", "static_apps:wsgi"]
-    ended = subprocess.run(
-        command_line, cwd=FOLDER, capture_output=True, text=True, timeout=DEADLINE, check=False
-    )
-    assert ended.returncode != 0
-    assert "static: /x is to be served from '/nowhere/at/all', which is no directory" in ended.stderr
+def test_many_ranges_take_one_descriptor(server: Server, files: Path) -> None:
+    ranges = ",".join(f"{number << 22}-{(number << 22) + (1 << 21)}" for number in range(16))
+    with connect(server.url) as wire:
+        wire.send(f"GET /files/huge HTTP/1.1\r\nHost: x\r\nRange: bytes={ranges}\r\n\r\n".encode())
+        assert wire.socket.recv(100).startswith(b"HTTP/1.1 206 ")
+        server.wait_until(lambda: files_open(server, files) == [str(files / "huge")], "one descriptor")
+    server.wait_until(lambda: not files_open(server, files), "the end of the download")

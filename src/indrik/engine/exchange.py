@@ -291,6 +291,22 @@ class Exchange:
         finally:
             ownership.release()
 
+    def send_pieces(self, pieces: list[bytes | FileSegment]) -> None:
+        """Hands bytes and pieces of files over, and takes the segments over: all in one step, because they
+        may share a descriptor.
+        """
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            if self.is_finished:
+                for piece in pieces:
+                    if isinstance(piece, FileSegment):
+                        piece.close()
+                return
+            _send_pieces(self.channel, pieces)
+        finally:
+            ownership.release()
+
     def frame_by_close(self) -> None:
         """Says, before the first byte of a response, that nothing but the end of the connection tells the
         client where it ends. From then on every end but `finish` is made to look like none (RFC 9112 section
@@ -346,11 +362,7 @@ class Exchange:
             channel.send_two(head, pieces[0])
         else:
             channel.send(head)
-            for piece in pieces:
-                if isinstance(piece, FileSegment):
-                    channel.send_file(piece)
-                else:
-                    channel.send(piece)
+            _send_pieces(channel, pieces)
         channel.finish(keep_alive)
 
     def turn_away(self, refusal: RequestRefused) -> None:
@@ -440,6 +452,14 @@ def open_exchange(
     exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange
+
+
+def _send_pieces(channel: Channel, pieces: list[bytes | FileSegment]) -> None:
+    for piece in pieces:
+        if isinstance(piece, FileSegment):
+            channel.send_file(piece)
+        else:
+            channel.send(piece)
 
 
 class Shortcut:

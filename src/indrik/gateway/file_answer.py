@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 
+from indrik.engine.output import FileSegment
 from indrik.engine.transport import close_descriptor
 from indrik.protocol.conditions import GO_ON, NOT_MODIFIED, evaluate, parse_date, wants_range
 from indrik.protocol.ranges import parse_ranges
@@ -37,7 +38,7 @@ Headers = list[tuple[str, str]]
 class FileAnswer:
     """A response whose body is made of pieces: bytes, and (offset, count) of the file `fd`.
 
-    length: bytes of the body. The holder calls `close` when the pieces are handed over.
+    length: bytes of the body. The holder calls `close`, whether the pieces were taken or not.
     """
 
     def __init__(
@@ -50,6 +51,25 @@ class FileAnswer:
         self.length = sum(piece[1] if isinstance(piece, tuple) else len(piece) for piece in pieces)
         if not status.startswith("304"):
             headers.append(("Content-Length", str(self.length)))
+
+    def take_pieces(self, content: bytes | None = None) -> list[bytes | FileSegment]:
+        """The body, to be sent in one step (`Exchange.send_pieces`), and with it the descriptor. content: the
+        whole file, if it is known.
+        """
+        taken: list[bytes | FileSegment] = []
+        last: FileSegment | None = None
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                taken.append(piece)
+            elif content is not None:
+                taken.append(content[piece[0] : piece[0] + piece[1]])
+            elif piece[1]:
+                last = FileSegment(self.fd, piece[0], piece[1], owns=False)
+                taken.append(last)
+        if last is not None:
+            last.owns = True
+            self.fd = -1
+        return taken
 
     def close(self) -> None:
         """Closes the descriptor, once."""

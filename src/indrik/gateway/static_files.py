@@ -20,7 +20,6 @@ import cython
 
 from indrik.engine.context import Context
 from indrik.engine.exchange import Exchange, Shortcut
-from indrik.engine.output import FileSegment
 from indrik.engine.transport import close_descriptor
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder
@@ -289,7 +288,7 @@ class StaticFiles(Shortcut):
                 tail,
             )
             if head.has_body:
-                pieces = _pieces(answer, None if variant is None else variant.content)
+                pieces = answer.take_pieces(None if variant is None else variant.content)
         finally:
             answer.close()
         if variant is not None and request.minor_version and head.keep_alive:
@@ -482,29 +481,3 @@ def _key_of(found: os.stat_result) -> tuple[int, int, int, int]:
 def _redirect(request: Request, location: str) -> FileAnswer:
     query = f"?{request.query}" if request.query else ""
     return FileAnswer("301 Moved Permanently", [("Location", location + query)], -1, [])
-
-
-def _pieces(answer: FileAnswer, content: bytes | None) -> list[bytes | FileSegment]:
-    """The body of `answer`, out of the bytes of its file where they are known."""
-    pieces: list[bytes | FileSegment] = []
-    segments: list[FileSegment] = []
-    for piece in answer.pieces:
-        if isinstance(piece, bytes):
-            pieces.append(piece)
-        elif content is not None:
-            whole = piece == (0, len(content))
-            pieces.append(content if whole else content[piece[0] : piece[0] + piece[1]])
-        else:
-            segments.append(FileSegment(-1, piece[0], piece[1]))
-            pieces.append(segments[-1])
-    try:
-        for segment in segments[1:]:
-            segment.fd = os.dup(answer.fd)
-    except OSError:
-        for segment in segments:
-            segment.close()
-        raise
-    if segments:
-        segments[0].fd = answer.fd
-        answer.fd = -1
-    return pieces
