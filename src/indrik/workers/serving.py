@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from indrik import __version__
 from indrik.engine.context import Context
@@ -22,16 +22,17 @@ from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
-from indrik.gateway.flask_static import find_static
 from indrik.gateway.forwarding import ProxyHeaders
-from indrik.gateway.static_files import StaticFiles
-from indrik.gateway.static_mounts import Mount, check_directories, mounts_of
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust
+
+if TYPE_CHECKING:
+    from indrik.gateway.static_files import StaticFiles
+    from indrik.gateway.static_mounts import Mount
 
 
 class ServingWorker(Worker):
@@ -65,6 +66,9 @@ class ServingWorker(Worker):
                 "a request that takes too long: set it to 0, or use another kind"
             )
         if isinstance(cfg.static, dict):
+            # Imported late, here and below: most servers do without.
+            from indrik.gateway.static_mounts import check_directories
+
             check_directories(cfg.static, cfg.chdir)
 
     def run(self) -> None:
@@ -115,6 +119,8 @@ class ServingWorker(Worker):
 
     def make_static(self, context: Context) -> StaticFiles | None:
         """What answers requests for the files of the setting `static`; None if there are none."""
+        from indrik.gateway.static_files import StaticFiles
+
         mounts = self._find_mounts()
         if not mounts:
             return None
@@ -122,6 +128,9 @@ class ServingWorker(Worker):
         return StaticFiles(context, mounts, self.make_environs(), self.log, sink)
 
     def _find_mounts(self) -> list[Mount]:
+        from indrik.gateway.flask_static import find_static
+        from indrik.gateway.static_mounts import mounts_of
+
         cfg = self.cfg
         if cfg.static != "auto":
             return mounts_of(cfg.static, cfg.static_max_age)
