@@ -358,12 +358,17 @@ class Exchange:
         # From here on: nobody is to be told that the client has left.
         self.is_finished = True
         self.has_begun = True
-        if len(pieces) == 1 and type(pieces[0]) is bytes:
-            channel.send_two(head, pieces[0])
-        else:
-            channel.send(head)
-            _send_pieces(channel, pieces)
-        channel.finish(keep_alive)
+        try:
+            if len(pieces) == 1 and type(pieces[0]) is bytes:
+                channel.send_two(head, pieces[0])
+            else:
+                channel.send(head)
+                _send_pieces(channel, pieces)
+            channel.finish(keep_alive)
+        except BaseException:
+            # Nobody else would end it.
+            channel.close()
+            raise
 
     def turn_away(self, refusal: RequestRefused) -> None:
         """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
