@@ -54,7 +54,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         metavar="NAMES",
-        help="a part: servers (--list shows them), wsgi, asgi, or measurements, separated by commas",
+        help="a part: servers (--list shows them), wsgi, asgi, files, or measurements, separated by commas",
     )
     parser.add_argument("--cases", metavar="CASES", help="names separated by commas (--list shows them)")
     for name, (usual, _, meaning) in COUNTS.items():

@@ -13,6 +13,8 @@ StartResponse = Callable[..., object]
 
 GREETING = b"Hello, world!"
 LARGE = b"0123456789" * 10_000
+# The index of the folder that the rows of files serve.
+FILE = b"0123456789" * 1_000
 # Seconds that the sleeping applications sleep.
 NAP = 0.010
 SLOW = 1.0

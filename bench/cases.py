@@ -94,7 +94,11 @@ ASGI_CASES: tuple[Case, ...] = (
     ),
 )
 
-CASES: tuple[Case, ...] = WSGI_CASES + ASGI_CASES
+FILE_CASES: tuple[Case, ...] = (
+    Case("file-10k", "10 kB file, one request header", "hello", apps.FILE, interface="files"),
+)
+
+CASES: tuple[Case, ...] = WSGI_CASES + ASGI_CASES + FILE_CASES
 
 
 def select(names: str | None) -> list[Case]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from bench.cases import CASES
 from bench.plot import Bar, Panel, draw
 from bench.results import Run
-from bench.serverrow import FLOOR, UNCOMPILED, is_ours
+from bench.serverrow import FILES, FLOOR, UNCOMPILED, is_ours
 from bench.summary import Summary, summarize
 from bench.tables import label, number, refused_rows, table
 
 KNOWN = {case.name: case for case in CASES}
 # Interface -> file of its plot.
-PLOTS = {"wsgi": "cpu-a-request.svg", "asgi": "cpu-a-request-asgi.svg"}
+PLOTS = {"wsgi": "cpu-a-request.svg", "asgi": "cpu-a-request-asgi.svg", FILES: "cpu-a-request-files.svg"}
 
 COMPARE_TEXT = """\
 ## CPU a request

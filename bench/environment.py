@@ -16,8 +16,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bench import nginx
+from bench.apps import FILE
 from bench.exchange import HOST
-from bench.serverrow import Server
+from bench.serverrow import NGINX, Server
 from bench.servers import target
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +48,7 @@ def places() -> dict[str, str]:
         "peers": str(PEERS / "bin"),
         "packages": packages(PEERS),
         "indrik": str(INDRIK / "bin"),
+        "files": str(PEERS / "files"),
     }
 
 
@@ -58,6 +61,7 @@ def prepare() -> None:
     """Everything but indrik itself. Missing if that fails."""
     prepare_system()
     prepare_peers()
+    prepare_files()
     compile_programs(PEERS / "bin")
 
 
@@ -116,6 +120,14 @@ def prepare_peers() -> None:
     mark.write_text(wanted, encoding="utf-8")
 
 
+def prepare_files() -> None:
+    """The folder that the rows of files serve. The file is old, as files of a site are."""
+    index = PEERS / "files" / "index.html"
+    index.parent.mkdir(exist_ok=True)
+    index.write_bytes(FILE)
+    os.utime(index, (1e9, 1e9))
+
+
 def compile_programs(folder: Path) -> None:
     """The floor and the WebSocket load, each from its one C file, where they are older than it or missing."""
     for source in sorted(NATIVE.glob("*.c")):
@@ -126,11 +138,14 @@ def compile_programs(folder: Path) -> None:
 
 def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> dict[str, str]:
     """Name -> what it says, of the rows that this build of indrik refuses to run because it has not learnt
-    them yet. Missing unless each row's program is there, and indrik's rows are the builds that they claim to
-    be.
+    them yet, or that this machine has no nginx for. Missing unless each row's program is there, and indrik's
+    rows are the builds that they claim to be.
     """
     refused = {}
     for server in servers:
+        if server.name.startswith(NGINX) and not nginx.is_installed():
+            refused[server.name] = "it is not installed (Debian: nginx-light)"
+            continue
         # With the options for a crowd, so that one that is not known is found now and not in half an hour.
         argv = server.argv({**where, "host": HOST, "port": "0", "app": target(server, "hello")}, crowded=True)
         if not Path(argv[0]).exists():
@@ -206,6 +221,8 @@ def versions(servers: Sequence[Server]) -> dict[str, str]:
             found[server.name] = run(
                 [sys.executable, "-c", "import indrik; print(indrik.__version__)"], env
             ).strip()
+        elif server.name.startswith(NGINX):
+            found[server.name] = nginx.version()
         else:
             found[server.name] = peers[server.package] if server.package else ""
     return found

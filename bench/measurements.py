@@ -9,14 +9,19 @@ from typing import Any
 from bench import compare, doze, environment, hostile, idle, machine, mix, naps, results, startup
 from bench.apps import NAP
 from bench.cases import Case
-from bench.serverrow import ANY, Server
+from bench.serverrow import ANY, FILES, Server
 
 Samples = list[dict[str, Any]]
 
 
-def able(options: argparse.Namespace) -> list[Server]:
+def startable(options: argparse.Namespace) -> list[Server]:
     """The chosen servers that this build can run."""
     return [server for server in options.servers if server.name not in options.refused]
+
+
+def able(options: argparse.Namespace) -> list[Server]:
+    """Those of them that are measured with more than a file."""
+    return [server for server in startable(options) if server.interface != FILES]
 
 
 def cases_for(options: argparse.Namespace) -> list[Case]:
@@ -27,7 +32,7 @@ def cases_for(options: argparse.Namespace) -> list[Case]:
 
 def measure_compare(options: argparse.Namespace) -> Samples:
     plan = compare.Plan(
-        servers=able(options),
+        servers=startable(options),
         cases=cases_for(options),
         places=environment.places(),
         server_cpu=options.server_cpu,

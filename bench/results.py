@@ -69,6 +69,7 @@ def row(
         "root": ".",
         "peers": ".venv-bench/bin",
         "indrik": ".venv/bin",
+        "files": ".venv-bench/files",
         "packages": packages(Path(".venv-bench")),
         "host": "127.0.0.1",
         "port": "8000",

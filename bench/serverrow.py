@@ -10,6 +10,7 @@ from bench.cases import Case
 INDRIK = "indrik"
 UNCOMPILED = "indrik (uncompiled)"
 FLOOR = "floor"
+NGINX = "nginx"
 
 # How a server has several requests in progress at once.
 SINGLE, THREADS, GREENLETS, LOOP = "single", "threads", "greenlets", "loop"
@@ -17,17 +18,21 @@ SINGLE, THREADS, GREENLETS, LOOP = "single", "threads", "greenlets", "loop"
 # The interface of the floor, which is in every table and calls no application.
 ANY = "any"
 
+# What stands for the interface of rows that send a file without calling an application.
+FILES = "files"
+
 
 @dataclass(frozen=True)
 class Server:
     """One row.
 
     `command` is words between blanks; {indrik} and {peers} are the folders of the programs of the two virtual
-    environments, {packages} where the second keeps its packages, {root} is the repository, {app} MODULE:VAR,
-    {threads} their number, and {crowd} what `crowd` says if many connections are to be held for longer than
-    it takes to count them, else nothing. {body} and {answer} are for the floor: the bytes of a request's body
-    and the file that holds the answer. A `crowd` of None says that the server cannot keep many connections.
-    `reports_build` is a word that the command's --version must say.
+    environments, {packages} where the second keeps its packages, {root} is the repository, {files} a folder
+    with an index of 10 kB, {app} MODULE:VAR, {threads} their number, and {crowd} what `crowd` says if many
+    connections are to be held for longer than it takes to count them, else nothing. {body} and {answer} are
+    for the floor: the bytes of a request's body and the file that holds the answer. A `crowd` of None says
+    that the server cannot keep many connections. `reports_build` is a word that the command's --version must
+    say.
     """
 
     name: str

@@ -1,5 +1,5 @@
-"""The servers that are compared, one row each. To add one, add a row to `wsgi_servers` or `asgi_servers` (and
-its package to requirements.txt).
+"""The servers that are compared, one row each. To add one, add a row to `wsgi_servers`, `asgi_servers` or
+`file_servers` (and its package to requirements.txt).
 """
 
 from __future__ import annotations
@@ -7,14 +7,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.asgi_servers import ASGI_SERVERS
-from bench.serverrow import ANY, FLOOR, Server
+from bench.file_servers import FILE_SERVERS
+from bench.serverrow import ANY, FILES, FLOOR, Server
 from bench.wsgi_servers import WSGI_SERVERS
 
 # The module of the applications for each interface.
-APPLICATIONS: Mapping[str, str] = {"wsgi": "bench.apps", "asgi": "bench.asgi_apps", ANY: "bench.apps"}
+APPLICATIONS: Mapping[str, str] = {
+    "wsgi": "bench.apps",
+    "asgi": "bench.asgi_apps",
+    FILES: "bench.apps",
+    ANY: "bench.apps",
+}
 
 # What stands for all rows of an interface in a list of names.
-INTERFACES = ("wsgi", "asgi")
+INTERFACES = ("wsgi", "asgi", FILES)
 
 SERVERS: tuple[Server, ...] = (
     Server(
@@ -28,6 +34,7 @@ SERVERS: tuple[Server, ...] = (
     ),
     *WSGI_SERVERS,
     *ASGI_SERVERS,
+    *FILE_SERVERS,
 )
 
 

@@ -67,6 +67,61 @@ class FileRoots(TextList):
         return item
 
 
+class StaticDirectories(Kind):
+    """The word `auto`, or the directory of files behind each prefix of a path."""
+
+    label = "`auto`, or a table (dict) of URL prefixes that begin with / and their directories"
+
+    def parse(self, value: Any) -> str | dict[str, str] | None:
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list | tuple):
+            # The command line's, where it can be given repeatedly.
+            words = [str(item).strip() for item in value]
+            if any(word.lower() == "auto" for word in words):
+                if len(words) > 1:
+                    raise RejectedValue("auto cannot be given together with directories")
+                return "auto"
+            pairs = [self.split(word) for word in words if word]
+        elif value is None:
+            return None
+        elif isinstance(value, Mapping):
+            pairs = list(value.items())
+        else:
+            raise RejectedValue(f"must be {self.label}, not {type(value).__name__}")
+        directories: dict[str, str] = {}
+        for key, item in pairs:
+            prefix = self.parse_prefix(key)
+            if prefix in directories:
+                raise RejectedValue(f"the prefix {prefix!r} is given twice")
+            directories[prefix] = self.parse_directory(item)
+        return directories or None
+
+    def split(self, word: str) -> tuple[Any, Any]:
+        prefix, equals, path = word.partition("=")
+        if not equals:
+            raise RejectedValue(f"{word!r} must be auto or have the form PREFIX=DIR")
+        return prefix, path
+
+    def parse_prefix(self, prefix: Any) -> str:
+        plain = prefix.rstrip("/") if isinstance(prefix, str) else ""
+        if prefix != "/" and (not plain.startswith("/") or "//" in plain or "%" in plain):
+            raise RejectedValue(f"the prefix {prefix!r} must begin with / and be free of // and %")
+        return plain or "/"
+
+    def parse_directory(self, path: Any) -> str:
+        if not isinstance(path, str) or not path.strip():
+            raise RejectedValue(f"a directory must be the text of a path, not {path!r}")
+        return path.strip()
+
+    def schema(self) -> dict[str, Any]:
+        table = {"type": "object", "additionalProperties": {"type": "string"}}
+        return {"anyOf": [{"const": "auto"}, table]}
+
+    def argument(self) -> dict[str, Any]:
+        return {"action": "append", "type": str}
+
+
 class Words(Kind):
     """Words between commas in one text, or a list of words."""
 

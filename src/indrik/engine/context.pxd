@@ -1,4 +1,4 @@
-from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.exchange cimport Exchange, Handler, Shortcut
 from indrik.engine.ownership cimport Ownership
 from indrik.engine.poller cimport Poller
 from indrik.engine.timers cimport Timers
@@ -32,6 +32,7 @@ cdef class Context:
     cdef public long long served
     cdef public long long closed
     cdef public object sticky
+    cdef public Shortcut shortcut
     cdef readonly Handler handler
     cdef object _wake
     cdef object _on_refusal

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import cython
 
 from indrik.engine.backlog import Backlog
-from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.exchange import Exchange, Handler, Shortcut
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
@@ -62,8 +62,9 @@ class Context:
     over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
     bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
     requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
-    other workers; None for none. sleeps_until: while whoever drives the loop waits, when it will turn next
-    by itself; 0 while it is turning.
+    other workers; None for none. shortcut: what answers some requests in the loop itself, None for nothing.
+    sleeps_until: while whoever drives the loop waits, when it will turn next by itself; 0 while it is
+    turning.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Context:
         self.served = 0
         self.closed = 0
         self.sticky: Sticky | None = None
+        self.shortcut: Shortcut | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal

@@ -49,6 +49,10 @@ cdef class Exchange:
     cpdef send(self, bytes data)
     cpdef send_two(self, bytes head, bytes data)
     cpdef finish(self, bint keep_alive)
+    cpdef answer(self, bytes head, list pieces, bint keep_alive)
+
+cdef class Shortcut:
+    cpdef bint answers(self, Exchange exchange) except -1
 
 cdef class Handler:
     cpdef handle(self, Exchange exchange)

@@ -291,6 +291,22 @@ class Exchange:
         finally:
             ownership.release()
 
+    def send_pieces(self, pieces: list[bytes | FileSegment]) -> None:
+        """Hands bytes and pieces of files over, and takes the segments over: all in one step, because they
+        may share a descriptor.
+        """
+        ownership = self.channel.ownership
+        ownership.acquire()
+        try:
+            if self.is_finished:
+                for piece in pieces:
+                    if isinstance(piece, FileSegment):
+                        piece.close()
+                return
+            _send_pieces(self.channel, pieces)
+        finally:
+            ownership.release()
+
     def frame_by_close(self) -> None:
         """Says, before the first byte of a response, that nothing but the end of the connection tells the
         client where it ends. From then on every end but `finish` is made to look like none (RFC 9112 section
@@ -331,6 +347,28 @@ class Exchange:
             self.turn_away(refusal)
         finally:
             ownership.release()
+
+    def answer(
+        self, head: bytes, pieces: list[bytes | FileSegment], keep_alive: cython.bint
+    ) -> None:
+        """Sends a whole response and ends it, for the loop, which holds the ownership, of a request that no
+        handler has. Takes the segments over. keep_alive: as the head says it.
+        """
+        channel = self.channel
+        # From here on: nobody is to be told that the client has left.
+        self.is_finished = True
+        self.has_begun = True
+        try:
+            if len(pieces) == 1 and type(pieces[0]) is bytes:
+                channel.send_two(head, pieces[0])
+            else:
+                channel.send(head)
+                _send_pieces(channel, pieces)
+            channel.finish(keep_alive)
+        except BaseException:
+            # Nobody else would end it.
+            channel.close()
+            raise
 
     def turn_away(self, refusal: RequestRefused) -> None:
         """`refuse` for the loop, which holds the ownership, of a request that no handler has."""
@@ -419,6 +457,28 @@ def open_exchange(
     exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange
+
+
+def _send_pieces(channel: Channel, pieces: list[bytes | FileSegment]) -> None:
+    for piece in pieces:
+        if isinstance(piece, FileSegment):
+            channel.send_file(piece)
+        else:
+            channel.send(piece)
+
+
+class Shortcut:
+    """What answers some requests in the loop, before the handler is asked: without a thread, a greenlet or a
+    task.
+    """
+
+    def answers(self, exchange: Exchange) -> cython.bint:
+        """Answers `exchange` at once by `Exchange.answer`, or leaves it to the handler (False).
+
+        Called by the loop for each whole request, with the ownership held: it may neither wait nor call the
+        application. It never raises an `Exception`.
+        """
+        raise NotImplementedError
 
 
 class Handler:

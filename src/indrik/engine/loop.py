@@ -204,7 +204,8 @@ class Engine:
                 if context.pending is not None:
                     exchange = context.pending
                     context.pending = None
-                    return exchange
+                    if context.shortcut is None or not context.shortcut.answers(exchange):
+                        return exchange
             self._rounds = 0
             self._stage = _AGAIN
         if self._stage == _AGAIN:
@@ -214,7 +215,8 @@ class Engine:
                 if context.pending is not None:
                     exchange = context.pending
                     context.pending = None
-                    return exchange
+                    if context.shortcut is None or not context.shortcut.answers(exchange):
+                        return exchange
             if context.is_spooling:
                 context.is_spooling = context.backlog.write_some()
             self._stage = _ACCEPTING
@@ -229,7 +231,8 @@ class Engine:
                 if context.pending is not None:
                     exchange = context.pending
                     context.pending = None
-                    return exchange
+                    if context.shortcut is None or not context.shortcut.answers(exchange):
+                        return exchange
             self._stage = _POLL_NEXT
             if context.has_room:
                 context.has_room = False

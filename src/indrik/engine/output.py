@@ -25,14 +25,17 @@ _TURN = 4 << 20
 
 
 class FileSegment:
-    """`count` bytes of the open file `fd` from `offset` on. Owns the descriptor and closes it."""
+    """`count` bytes of the open file `fd` from `offset` on. Closes the descriptor if it owns that: of several
+    that are sent behind one another out of one descriptor, the last does.
+    """
 
-    __slots__ = ("count", "fd", "offset")
+    __slots__ = ("count", "fd", "offset", "owns")
 
-    def __init__(self, fd: int, offset: int, count: int) -> None:
+    def __init__(self, fd: int, offset: int, count: int, owns: bool = True) -> None:
         self.fd = fd
         self.offset = offset
         self.count = count
+        self.owns = owns
 
     def transmit(self, fd: int) -> int:
         """Sends what the kernel takes of it; how many bytes, or `WOULD_BLOCK`.
@@ -51,9 +54,9 @@ class FileSegment:
 
     def close(self) -> None:
         """Closes the descriptor, once."""
-        if self.fd >= 0:
+        if self.fd >= 0 and self.owns:
             close_descriptor(self.fd)
-            self.fd = -1
+        self.fd = -1
 
 
 class _Spool(FileSegment):

@@ -153,11 +153,7 @@ class StartResponse(Response):
             head = self._start(answer.length, b"")
             exchange.send(head.data)
             if head.has_body:
-                for piece in answer.pieces:
-                    if type(piece) is bytes:
-                        exchange.send(piece)
-                    else:
-                        exchange.send_file(os.dup(answer.fd), piece[0], piece[1])
+                exchange.send_pieces(answer.take_pieces())
                 self.sent = answer.length
         finally:
             answer.close()

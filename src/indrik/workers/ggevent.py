@@ -92,6 +92,12 @@ class GeventWorker(ServingWorker):
 
         return note
 
+    def access_sink(self) -> Any:
+        def note(*line: Any) -> None:
+            self._note(self.log.access, *line)
+
+        return note
+
     def _note(self, write: Any, *arguments: Any) -> None:
         """Has the main greenlet call `write`, which may wait for the log."""
         self._lines.append((write, *arguments))

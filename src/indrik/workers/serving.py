@@ -9,9 +9,10 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from indrik import __version__
+from indrik.engine.context import Context
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
@@ -32,6 +33,10 @@ from indrik.scoreboard import Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust
+
+if TYPE_CHECKING:
+    from indrik.gateway.static_files import StaticFiles
+    from indrik.gateway.static_mounts import Mount
 
 
 class ServingWorker(Worker):
@@ -77,6 +82,11 @@ class ServingWorker(Worker):
                     f"routes has a timeout for {key!r}, but the worker kind {cls.__name__} cannot end a "
                     "request that takes too long: remove it, or use another kind"
                 )
+        if isinstance(cfg.static, dict):
+            # Imported late, here and below: most servers do without.
+            from indrik.gateway.static_mounts import check_directories
+
+            check_directories(cfg.static, cfg.chdir)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
@@ -125,7 +135,7 @@ class ServingWorker(Worker):
     def make_engine(self, handler: Handler, slot: Slot) -> Engine:
         """The engine that gives its requests to `handler`."""
         cfg = self.cfg
-        return Engine(
+        engine = Engine(
             self.make_settings(),
             handler,
             slot,
@@ -135,6 +145,35 @@ class ServingWorker(Worker):
             self.make_waiting(),
             self.make_siblings(slot),
         )
+        if cfg.static is not None:
+            engine.context.shortcut = self.make_static(engine.context)
+        return engine
+
+    def make_static(self, context: Context) -> StaticFiles | None:
+        """What answers requests for the files of the setting `static`; None if there are none."""
+        from indrik.gateway.static_files import StaticFiles
+
+        mounts = self._find_mounts()
+        if not mounts:
+            return None
+        sink = self.access_sink() if self.log.access_enabled else None
+        return StaticFiles(context, mounts, self.make_environs(), self.log, sink)
+
+    def _find_mounts(self) -> list[Mount]:
+        from indrik.gateway.flask_static import find_static
+        from indrik.gateway.static_mounts import mounts_of
+
+        cfg = self.cfg
+        if cfg.static != "auto":
+            return mounts_of(cfg.static, cfg.static_max_age)
+        flask = find_flask(self.wsgi)
+        if flask is None:
+            self.log.warning(
+                'static = "auto" means the static folders of a Flask application, which this one is not: '
+                'name directories instead, as in {"/static": "/srv/static"}'
+            )
+            return []
+        return find_static(flask, default_script_name(), self.log)
 
     # --- what a kind may make otherwise ---
 
@@ -151,6 +190,10 @@ class ServingWorker(Worker):
         if slot.number >= len(self.mailboxes):
             return None
         return Siblings(slot, self.neighbours, self.mailboxes, self.cfg.worker_connections)
+
+    def access_sink(self) -> Any:
+        """Where the line of the access log goes that is written for a file."""
+        return self.log.access
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
         """Where the engine says that it sent a client away."""

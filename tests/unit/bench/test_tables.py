@@ -15,6 +15,7 @@ PLACES = {
     "peers": "/p",
     "packages": "/p/lib",
     "indrik": "/i",
+    "files": "/f",
     "host": "h",
     "port": "1",
     "app": "bench.apps:hello",
@@ -27,7 +28,9 @@ def test_every_place_of_a_command_is_filled(server: serverrow.Server) -> None:
         words = server.argv(PLACES, crowded)
         assert not re.search("[{}]", " ".join(words))
         assert words[0].startswith(("/p/", "/i/"))
-        assert ("bench.apps:hello" in words) == (server.name != serverrow.FLOOR)
+        assert ("bench.apps:hello" in words) == (
+            server.name not in (serverrow.FLOOR, serverrow.NGINX, "nginx-cached")
+        )
     for value in server.environment(PLACES).values():
         assert not re.search("[{}]", value)
 
@@ -73,7 +76,7 @@ def test_every_case_has_an_application_and_servers(case: cases.Case) -> None:
     assert case.has_floor == (serverrow.FLOOR in [server.name for server in takers])
     module, _, variable = servers.target(takers[-1], case.app).partition(":")
     if module == apps.__name__ or module == asgi_apps.__name__:
-        assert hasattr(apps if case.interface == "wsgi" else asgi_apps, variable)
+        assert hasattr(asgi_apps if case.interface == "asgi" else apps, variable)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,8 @@ def test_selection_keeps_the_tables_order() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no server named 'apache'; there are: wsgi, asgi, floor, indrik"):
+    known = "wsgi, asgi, files, floor, indrik"
+    with pytest.raises(ValueError, match=f"no server named 'apache'; there are: {known}"):
         servers.select(["apache"])
     with pytest.raises(ValueError, match="no case named 'get'; there are: hello"):
         cases.select("get")

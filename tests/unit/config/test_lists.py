@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indrik.config.kinds import Kind, RejectedValue
-from indrik.config.lists import Assignments, Networks, Table, TextList, Words, WordsOf
+from indrik.config.lists import (
+    Assignments,
+    Networks,
+    StaticDirectories,
+    Table,
+    TextList,
+    Words,
+    WordsOf,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +36,15 @@ from indrik.config.lists import Assignments, Networks, Table, TextList, Words, W
         (Networks(), "127.0.0.1, ::1,10.0.0.0/8", ["127.0.0.1", "::1", "10.0.0.0/8"]),
         (Networks(), "*", ["*"]),
         (Table(), {"a": 1}, {"a": 1}),
+        (StaticDirectories(), None, None),
+        (StaticDirectories(), "", None),
+        (StaticDirectories(), [], None),
+        (StaticDirectories(), {}, None),
+        (StaticDirectories(), " Auto ", "auto"),
+        (StaticDirectories(), ["auto"], "auto"),
+        (StaticDirectories(), "/a=b=c", {"/a": "b=c"}),
+        (StaticDirectories(), ["/a/=b", " /c/d= /e "], {"/a": "b", "/c/d": "/e"}),
+        (StaticDirectories(), {"/": "public", "/a//": "b"}, {"/": "public", "/a": "b"}),
     ],
 )
 def test_accepted(kind: Kind, written: Any, value: Any) -> None:
@@ -51,6 +68,17 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
         (Networks(), "localhost", "an IP address, a network such as 10.0.0.0/8, or"),
         (Table(), [("a", 1)], "must be a dict, not list"),
         (Table(), None, "must be a dict"),
+        (StaticDirectories(), 3, "URL prefixes that begin with / and their directories, not int"),
+        (StaticDirectories(), True, "not bool"),
+        (StaticDirectories(), ["auto", "/a=b"], "auto cannot be given together with directories"),
+        (StaticDirectories(), "everything", "'everything' must be auto or have the form PREFIX=DIR"),
+        (StaticDirectories(), {"a": "b"}, "the prefix 'a' must begin with /"),
+        (StaticDirectories(), {"/a%20b": "b"}, "free of // and %"),
+        (StaticDirectories(), {"//a": "b"}, "free of // and %"),
+        (StaticDirectories(), {"/a/": "b", "/a": "c"}, "the prefix '/a' is given twice"),
+        (StaticDirectories(), ["/a=b", "/a=c"], "the prefix '/a' is given twice"),
+        (StaticDirectories(), {"/a": " "}, "a directory must be the text of a path"),
+        (StaticDirectories(), {"/a": None}, "not None"),
     ],
 )
 def test_rejected(kind: Kind, written: Any, text: str) -> None:

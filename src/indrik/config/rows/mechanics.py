@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from indrik.config.kinds import FileMode, Flag, Text
-from indrik.config.lists import Assignments, FileRoots, TextList
+from indrik.config.kinds import FileMode, Flag, Text, Whole
+from indrik.config.lists import Assignments, FileRoots, StaticDirectories, TextList
 from indrik.config.resolved import DeployFile, Directory, ExistingFile, Group, User, current_directory
 from indrik.config.setting import FromEnvironment, Setting
 
@@ -45,6 +45,37 @@ ROWS = (
         "client wants, and the application is done at once. A file is found below the directory without "
         "following symbolic links, else the answer is 404. With `PREFIX=DIR`, `X-Accel-Redirect` names "
         "`PREFIX/name`. Without any the two fields are passed on to the client.",
+    ),
+    Setting(
+        name="static",
+        section=SECTION,
+        flags=("--static",),
+        kind=StaticDirectories(),
+        metavar="auto|PREFIX=DIR",
+        default=None,
+        own=True,
+        help="Files that the server sends itself, without the application, in every worker kind: a table of "
+        'URL prefixes and directories, `{"/media": "/srv/media"}`, or `auto` for the static folders of a '
+        "Flask application and its blueprints. On the command line `--static PREFIX=DIR` may be given "
+        "repeatedly. GET and HEAD only; ranges and conditions count; of `.br`, `.zst` and `.gz` beside a "
+        "file, not older than it, the client gets what it likes best. In a mapping a directory is answered "
+        "by its `index.html`, never by a listing, and names with a dot in front are left out, except "
+        "`.well-known`. Symbolic links below a directory are not followed. A path at which there is nothing "
+        "is the application's. A change shows within one second. The application's own functions, its "
+        "middleware and the request hooks see nothing of such a request: whoever knows the path gets the "
+        "file.",
+    ),
+    Setting(
+        name="static_max_age",
+        section=SECTION,
+        flags=("--static-max-age",),
+        kind=Whole(),
+        metavar="INT",
+        default=None,
+        own=True,
+        help="Seconds for which caches may use a file of a `static` mapping without asking again. Unset, "
+        'they ask each time (`Cache-Control: no-cache`). With `static = "auto"` Flask\'s '
+        "`SEND_FILE_MAX_AGE_DEFAULT` counts instead.",
     ),
     Setting(
         name="framework_config",
