@@ -69,6 +69,11 @@ class ServingWorker(Worker):
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)
+        if isinstance(cfg.static, dict):
+            # Imported late, here and below: most servers do without.
+            from indrik.gateway.static_mounts import check_directories
+
+            check_directories(cfg.static, cfg.chdir)
         if cls.enforces_request_timeout:
             return
         if cfg.request_timeout:
@@ -82,11 +87,6 @@ class ServingWorker(Worker):
                     f"routes has a timeout for {key!r}, but the worker kind {cls.__name__} cannot end a "
                     "request that takes too long: remove it, or use another kind"
                 )
-        if isinstance(cfg.static, dict):
-            # Imported late, here and below: most servers do without.
-            from indrik.gateway.static_mounts import check_directories
-
-            check_directories(cfg.static, cfg.chdir)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
