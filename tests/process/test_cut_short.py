@@ -91,10 +91,12 @@ def test_a_killed_worker_resets_it(serve: ServerFactory) -> None:
         assert is_reset(client)
 
 
-def test_a_client_that_stops_reading_is_reset(serve: ServerFactory) -> None:
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_client_that_stops_reading_is_reset(serve: ServerFactory, version: str) -> None:
+    """Whatever the framing: nothing of the response is left in the kernel."""
     server = serve("--write-timeout", "1").wait_ready()
     with server.connect() as client:
-        ask(client, "/large")
+        ask(client, "/large", version)
         wait_for(lambda: "stopped reading" in server.log(), "the write timeout")
         assert is_reset(client)
 

@@ -187,7 +187,7 @@ class Connection(Passable):
         timers = self._context.timers
         if queue is timers.write:
             self._note_refusal("write-timeout", "the client stopped reading its response")
-            self.close()
+            self._reset()
         elif self._inlet is not None:
             if queue is timers.body and not self._inlet.is_full:
                 self._break_input(RequestTimedOut("the request body stalled"))

@@ -137,6 +137,13 @@ class Sender(Channel):
         except OSError:
             self.close()
 
+    def _reset(self) -> None:
+        """Closes the connection so that nothing is left of it: the kernel would keep what it has taken of a
+        response, megabytes, and try for minutes to send it.
+        """
+        self.frame_by_close()
+        self.close()
+
     def _end_in_order(self) -> bool:
         """Takes `frame_by_close` back, for a response that is whole; False if the connection broke."""
         self._is_framed_by_close = False
