@@ -107,12 +107,14 @@ class Order(enum.IntEnum):
 
     LEAVE: siblings serve the same listeners, so the worker stops accepting at once and nothing is lost.
     DRAIN: nobody comes after it, so what the kernel has queued must be served before the listeners are
-    closed.
+    closed. MAKE_WAY: as LEAVE, and requests that begin from now on, on connections that are open, are for its
+    successors.
     """
 
     NONE = 0
     LEAVE = 1
     DRAIN = 2
+    MAKE_WAY = 3
 
 
 class Recycle(enum.IntEnum):
@@ -122,6 +124,9 @@ class Recycle(enum.IntEnum):
     MAX_REQUESTS = 1
     OWN_WISH = 2
     STUCK_REQUEST = 3
+    #: A file of the application has changed, maybe while this worker was loading it.
+    CHANGED_FILE = 4
+    CHANGED_WHILE_LOADING = 5
 
 
 class Event(enum.IntEnum):
@@ -432,6 +437,12 @@ class Neighbour:
         """Whether a worker of `generation` has the slot that is neither starting nor leaving."""
         state: cython.ulonglong = self._q[_STATE]
         return (state == 2 or state == 3) and self._q[_GENERATION] == generation  # IDLE, BUSY
+
+    def is_coming(self, generation: cython.ulonglong) -> cython.bint:
+        """Whether a worker of `generation` has the slot that serves, or starts, and was not told to leave."""
+        state: cython.ulonglong = self._q[_STATE]
+        # STARTING, IDLE, BUSY
+        return 1 <= state <= 3 and not self._q[_ORDER] and self._q[_GENERATION] == generation
 
     def room(self, generation: cython.ulonglong, now: cython.double) -> cython.longlong:
         """Connections that it has, if it can be counted on to serve another one soon; else -1.

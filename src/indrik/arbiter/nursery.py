@@ -22,6 +22,8 @@ class Nursery:
     def __init__(self, server: Any, roster: Roster) -> None:
         self._server = server
         self._roster = roster
+        #: See `Worker.minds_changes_while_loading`.
+        self.minds_changes_while_loading = True
 
     def spawn(self, generation: Generation, seat: int) -> Member:
         """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no
@@ -44,6 +46,7 @@ class Nursery:
             self._roster.equip(worker, slot)
             worker.arbiter_fd = server.wakeup_fd
             worker.stacks_fd = stacks
+            worker.minds_changes_while_loading = self.minds_changes_while_loading
             cfg.pre_fork(server, worker)
             pid = self._fork(worker, generation)
         except BaseException:

@@ -15,7 +15,6 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
-from indrik.engine.sticky import Sticky
 from indrik.engine.timers import Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
@@ -28,6 +27,7 @@ from indrik.scoreboard import Slot
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
     from indrik.engine.intake import Intake
+    from indrik.engine.siblings import Sibling, Siblings
 
 #: The version is nobody's business (RFC 9110 section 10.2.4).
 _SERVER = "indrik"
@@ -47,6 +47,20 @@ class RefusalSink(Protocol):
     ) -> None:
         """`kind` groups refusals, `status` is what the client was answered ("" if nothing), `request` the
         head if it could be read, `took` the seconds since the request was whole, 0 if it never was.
+        """
+
+
+class Rule(Protocol):
+    """Which requests belong to which workers."""
+
+    siblings: Siblings
+
+    def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:
+        """The worker that `request` belongs to; None: this one."""
+
+    def new_cookie(self, request: Request) -> str:
+        """The line break and the field that the response to `request`, which stays here, must have; empty for
+        none.
         """
 
 
@@ -104,7 +118,7 @@ class Context:
         self.has_room = False
         self.served = 0
         self.closed = 0
-        self.sticky: Sticky | None = None
+        self.sticky: Rule | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal

@@ -19,6 +19,7 @@ from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.intake import Intake
+from indrik.engine.keepers import DebuggerRule, SuccessorsRule
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
 from indrik.engine.sticky import Sticky
@@ -86,6 +87,8 @@ class Engine:
         self._siblings = siblings
         if siblings is not None and settings.sticky:
             self.context.sticky = Sticky(*settings.sticky, siblings)
+        if siblings is not None and settings.has_debugger:
+            self.context.sticky = DebuggerRule(siblings, self.context.sticky)
         self._mailbox_fd = -1
         self._trusts = trusts
         self._proxies = None if settings.proxy_protocol == "off" else proxies
@@ -498,6 +501,13 @@ class Engine:
         self.context.keeps_alive = False
         for connection in list(self.context.connections.values()):
             connection.drain()
+
+    def make_way(self) -> None:
+        """Passes each request that begins from now on, on whatever connection, to a successor if there is
+        one. With `drain`.
+        """
+        if self._siblings is not None:
+            self.context.sticky = SuccessorsRule(self._siblings)
 
     @property
     def served(self) -> int:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import cython
 
-from indrik.engine.context import Context
+from indrik.engine.context import Context, Rule
 from indrik.engine.intake import Intake
 from indrik.engine.siblings import Passed
 from indrik.engine.states import State
-from indrik.engine.sticky import Sticky
 from indrik.engine.timers import disarm
 from indrik.engine.transport import close_descriptor
 from indrik.protocol.proxy_header import ProxyHeader
@@ -57,7 +56,7 @@ class Passable(Intake):
         tail = self._context.response_tail()
         return self._cookie + tail if self._cookie else tail
 
-    def _moves(self, sticky: Sticky, request: Request) -> cython.bint:
+    def _moves(self, sticky: Rule, request: Request) -> cython.bint:
         """Passes the connection on to the worker that `request` belongs to; False if it is served here.
 
         One that was passed on for this request stays, so none goes round in a circle.
@@ -85,7 +84,7 @@ class Passable(Intake):
         close_descriptor(self.fd)
         return True
 
-    def _as_passed(self, sticky: Sticky) -> Passed:
+    def _as_passed(self, sticky: Rule) -> Passed:
         header = self.proxy_header
         return Passed(
             sticky.siblings.listeners.index(self.listener),
