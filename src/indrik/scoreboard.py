@@ -438,11 +438,16 @@ class Neighbour:
         state: cython.ulonglong = self._q[_STATE]
         return (state == 2 or state == 3) and self._q[_GENERATION] == generation  # IDLE, BUSY
 
-    def is_coming(self, generation: cython.ulonglong) -> cython.bint:
-        """Whether a worker of `generation` has the slot that serves, or starts, and was not told to leave."""
+    def prospect(self, generation: cython.ulonglong) -> cython.int:
+        """What a worker of `generation` in the slot does: 3 serves, 2 starts, 1 leaves; 0: there is none."""
         state: cython.ulonglong = self._q[_STATE]
-        # STARTING, IDLE, BUSY
-        return 1 <= state <= 3 and not self._q[_ORDER] and self._q[_GENERATION] == generation
+        # FREE, EXITING
+        if state == 0 or state == 5 or self._q[_GENERATION] != generation:
+            return 0
+        # DRAINING
+        if state == 4 or self._q[_ORDER]:
+            return 1
+        return 2 if state == 1 else 3  # STARTING
 
     def room(self, generation: cython.ulonglong, now: cython.double) -> cython.longlong:
         """Connections that it has, if it can be counted on to serve another one soon; else -1.

@@ -112,7 +112,10 @@ class Staff:
         wishes = {member.slot.wants_replacement for member in staying}
         if not wishes & {Recycle.CHANGED_FILE, Recycle.CHANGED_WHILE_LOADING}:
             return
-        self._nursery.minds_changes_while_loading = Recycle.CHANGED_FILE in wishes
+        if Recycle.CHANGED_FILE in wishes:
+            self._nursery.changes_while_loading = 0
+        else:
+            self._nursery.changes_while_loading += 1
         for member in staying:
             self.send(member.pid, signal.SIGTERM, makes_way=True)
 

@@ -51,8 +51,9 @@ class RefusalSink(Protocol):
 
 
 class Rule(Protocol):
-    """Which requests belong to which workers."""
+    """Which requests belong to which workers. passes_again: also those that were passed on to this one."""
 
+    passes_again: bool
     siblings: Siblings
 
     def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:

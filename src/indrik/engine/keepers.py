@@ -23,6 +23,8 @@ class DebuggerRule:
     Engine thread only.
     """
 
+    passes_again = False
+
     def __init__(self, siblings: Siblings, other: Rule | None) -> None:
         self.siblings = siblings
         self._other = other
@@ -51,18 +53,28 @@ class SuccessorsRule:
     Engine thread only.
     """
 
+    passes_again = True
+
     def __init__(self, siblings: Siblings) -> None:
         self.siblings = siblings
 
     def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:
-        """The successor with the least to do; None: this worker, for there is no other."""
-        generation = self.siblings.generation
-        coming = [one for one in self.siblings.others if one.neighbour.is_coming(generation)]
-        return min(coming, key=self._wait, default=None)
+        """The successor with the best prospects; None: this worker, for there is no other.
+
+        One that leaves already knows where to pass it on to. Only such that have come later are asked, so
+        nothing goes round in a circle.
+        """
+        found: Sibling | None = None
+        best = (1, 0)
+        for sibling in self.siblings.others:
+            neighbour = sibling.neighbour
+            prospect = neighbour.prospect(self.siblings.generation)
+            if prospect > 1 or (prospect == 1 and neighbour.age() > self.siblings.slot.age):
+                rank = (prospect, -sibling.under_way())
+                if found is None or rank > best:
+                    found, best = sibling, rank
+        return found
 
     def new_cookie(self, request: Request) -> str:
         """None: the client stays nowhere."""
         return ""
-
-    def _wait(self, sibling: Sibling) -> tuple[bool, int]:
-        return not sibling.neighbour.is_serving(self.siblings.generation), sibling.under_way()

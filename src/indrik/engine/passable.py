@@ -65,7 +65,8 @@ class Passable(Intake):
         self._cookie = ""
         if self._stays:
             self._stays = False
-            return False
+            if not sticky.passes_again:
+                return False
         sibling = sticky.find(request, self.peer)
         if sibling is None:
             self._cookie = sticky.new_cookie(request)

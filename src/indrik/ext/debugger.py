@@ -129,6 +129,8 @@ class Failed:
         self._trace = trace
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # Werkzeug leaves frames out in which this is set.
+        __traceback_hide__ = True
         raise self._error.with_traceback(self._trace)
 
 

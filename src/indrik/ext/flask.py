@@ -83,8 +83,9 @@ class FlaskApplication(Application):
             return None
         reason: BaseException = error
         if isinstance(error, AppImportError) and error.__cause__ is not None:
-            # Flask makes a text of what the application's modules could not import.
-            reason = error.__cause__.__context__ or error
+            # Flask makes a text of what modules could not import. Where its own search has failed, the text
+            # is all there is to know.
+            reason = error.__cause__.__context__ or AppImportError(str(error))
         return self._debugged(Failed(reason, [os.path.dirname(flask.__file__)]))
 
     def _debugged(self, application: Any) -> SharedDebugger:

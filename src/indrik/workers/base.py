@@ -82,8 +82,8 @@ class Worker:
         #: arbiter.
         self.neighbours: Sequence[Neighbour] = ()
         self.mailboxes: Sequence[Mailbox] = ()
-        #: Whether a file that has changed while the application was loaded is a change (`reload`). Not twice
-        #: in a row: an application may write some of its own files.
+        #: Whether a file that has changed while the application was loaded is a change (`reload`). Not when
+        #: it happens each time: an application may write some of its own files.
         self.minds_changes_while_loading = True
         #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
         self.arbiter_fd = -1
