@@ -35,7 +35,7 @@ from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.interface import ASGI, fitting_class
 from indrik.workers.privileges import drop_privileges
-from indrik.workers.reloader import Reloader, files_of, find_engine
+from indrik.workers.reloader import Reloader, file_time, files_of, find_engine
 
 _BODY_500 = b"The application could not be loaded; the error log says why.\n"
 _HEADERS_500 = [(b"Content-Type", b"text/plain"), (b"Content-Length", str(len(_BODY_500)).encode())]
@@ -195,7 +195,7 @@ class Worker:
         sys.dont_write_bytecode = True
         engine = find_engine(self.cfg.reload_engine)
         self.reloader = Reloader(self.cfg.reload_extra_files, engine, self._note_change)
-        began_at = time.time()
+        began_at = file_time()
         try:
             self.wsgi = self._load_fitting()
         except Exception as error:

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -21,8 +22,8 @@ from indrik.errors import ConfigError
 INTERVAL = 0.2
 LONGEST_INTERVAL = 0.5
 
-#: Seconds by which a file's time may be behind the clock's (CONFIG_HZ of Linux, at its lowest).
-_COARSE = 0.01
+#: CLOCK_REALTIME_COARSE of clock_gettime(2), which Linux takes the times of files from.
+_FILE_CLOCK = 5
 
 
 def find_engine(wanted: str) -> Any:
@@ -71,15 +72,15 @@ class Reloader(threading.Thread):
         self._stop_event.set()
 
     def begin(self, since: float) -> str | None:
-        """Know all files as they are now; the first one that has changed after `since`, in seconds since the
-        epoch.
+        """Know all files as they are now; the first one that has changed after `since`, a time of
+        `file_time`.
         """
         changed = None
         for name in self.files():
             if name in self._known:
                 continue
             self._known[name] = _stamp(name)
-            if changed is None and _changed_at(name) > since - _COARSE:
+            if changed is None and _changed_at(name) >= since:
                 changed = name
         return changed
 
@@ -137,6 +138,11 @@ def _stamp(name: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
+
+
+def file_time() -> float:
+    """Now, in seconds since the epoch, as a file would show it that is written now."""
+    return time.clock_gettime(_FILE_CLOCK)
 
 
 def _changed_at(name: str) -> float:
