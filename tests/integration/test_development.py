@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.served import BOOTING, DEADLINE, Server
 from tests.integration.test_flask import flask
+from tests.integration.wire import connect
 
 APP = """\
 import os
@@ -50,6 +51,8 @@ PATIENCE = 10.0
 
 #: Seconds that the workers with old code have for hearing of it, where so much else runs on the machine.
 SLACK = 1.0
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 KINDS = [("sync",), ("gthread", "--threads=4"), ("gevent",)]
 
@@ -152,7 +155,9 @@ class TestReload:
         if workers == 4 and kind[0] != "gthread" and SAVES < 50:
             pytest.skip("one kind is enough for the short form")
         delays: list[float] = []
-        with develop(project, f"--workers={workers}", "-k", *kind) as server, Load(server) as load:
+        # A client may always meet the end of keep-alive with its next request; not here.
+        arguments = ("--keep-alive=60", f"--workers={workers}", "-k", *kind)
+        with develop(project, *arguments) as server, Load(server) as load:
             server.wait_until(lambda: load.answers, "the first answer")
             for number in range(SAVES):
                 saved_at = time.monotonic()
@@ -182,6 +187,26 @@ class TestReload:
             assert get(server).text == "second"
             (project / "go").touch()
             assert slow.result(DEADLINE).text == "first"
+
+    @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
+    def test_idle_connections_are_kept(self, project: Path, kind: tuple[str, ...]) -> None:
+        """A client that never hears of the end of a connection cannot lose a request by it."""
+        if kind[0] == "gevent":
+            pytest.importorskip("gevent")
+        with develop(project, "--keep-alive=60", "-k", *kind) as server, ExitStack() as stack:
+            used, new = (stack.enter_context(connect(server.url)) for _ in range(2))
+            used.send(REQUEST)
+            assert used.answer().body == b"first"
+            for number, name in enumerate(("second", "third"), 1):
+                save(project / "names.py", f"NAME = {name!r}\n")
+                server.wait_until(
+                    lambda: server.error_log.count("Worker exiting") >= number,  # noqa: B023
+                    "the end of the old worker",
+                )
+                used.send(REQUEST)
+                assert used.answer().body == name.encode()
+            new.send(REQUEST)
+            assert new.answer().body == b"third"
 
     def test_saved_again_while_it_is_loaded(self, project: Path) -> None:
         """As by an editor that formats what it has just saved."""

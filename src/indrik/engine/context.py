@@ -27,6 +27,7 @@ from indrik.scoreboard import Slot
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
     from indrik.engine.intake import Intake
+    from indrik.engine.keepers import SuccessorsRule
     from indrik.engine.siblings import Sibling, Siblings
 
 #: The version is nobody's business (RFC 9110 section 10.2.4).
@@ -51,9 +52,8 @@ class RefusalSink(Protocol):
 
 
 class Rule(Protocol):
-    """Which requests belong to which workers. passes_again: also those that were passed on to this one."""
+    """Which requests belong to which workers."""
 
-    passes_again: bool
     siblings: Siblings
 
     def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:
@@ -77,7 +77,8 @@ class Context:
     over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
     bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
     requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
-    other workers; None for none. sleeps_until: while whoever drives the loop waits, when it will turn next
+    other workers; None for none. successors: who comes after this worker, which has old code; None for
+    nobody. sleeps_until: while whoever drives the loop waits, when it will turn next
     by itself; 0 while it is turning.
     """
 
@@ -120,6 +121,7 @@ class Context:
         self.served = 0
         self.closed = 0
         self.sticky: Rule | None = None
+        self.successors: SuccessorsRule | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None
         self._on_refusal = on_refusal

@@ -23,8 +23,6 @@ class DebuggerRule:
     Engine thread only.
     """
 
-    passes_again = False
-
     def __init__(self, siblings: Siblings, other: Rule | None) -> None:
         self.siblings = siblings
         self._other = other
@@ -53,13 +51,15 @@ class SuccessorsRule:
     Engine thread only.
     """
 
-    passes_again = True
-
     def __init__(self, siblings: Siblings) -> None:
         self.siblings = siblings
 
     def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:
-        """The successor with the best prospects; None: this worker, for there is no other.
+        """As `best`, for any request."""
+        return self.best()
+
+    def best(self) -> Sibling | None:
+        """The successor with the best prospects; None: there is none.
 
         One that leaves already knows where to pass it on to. Only such that have come later are asked, so
         nothing goes round in a circle.

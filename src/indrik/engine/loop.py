@@ -503,11 +503,11 @@ class Engine:
             connection.drain()
 
     def make_way(self) -> None:
-        """Passes each request that begins from now on, on whatever connection, to a successor if there is
-        one. With `drain`.
+        """Passes each request that begins from now on, on whatever connection, on to a successor if there is
+        one, and in the end the idle connections too. With `drain`.
         """
         if self._siblings is not None:
-            self.context.sticky = SuccessorsRule(self._siblings)
+            self.context.sticky = self.context.successors = SuccessorsRule(self._siblings)
 
     @property
     def served(self) -> int:
@@ -516,8 +516,13 @@ class Engine:
 
     @property
     def open_connections(self) -> int:
-        """How many clients are connected."""
-        return len(self.context.connections)
+        """How many clients are connected. Those that were passed on to a successor count until it has taken
+        them: it may end before, and then they come back.
+        """
+        count = len(self.context.connections)
+        if self.context.successors is not None:
+            count += sum(one.under_way() for one in self.context.successors.siblings.others if one.is_watched)
+        return count
 
     def close(self) -> None:
         """Closes every connection and the loop itself."""

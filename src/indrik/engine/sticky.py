@@ -25,8 +25,6 @@ class Sticky:
     kind: cookie, query, header or ip; name: of the cookie, the parameter or the field.
     """
 
-    passes_again = False
-
     def __init__(self, kind: str, name: str, siblings: Siblings) -> None:
         self.kind = kind
         self.name = name.upper() if kind == "header" else name
