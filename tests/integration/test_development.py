@@ -431,6 +431,16 @@ class TestDebugger:
             assert new.evaluate("process").split()[-1] == str(new.worker)
 
 
+def test_debugger_of_preloaded_workers(project: Path) -> None:
+    """The application is loaded once, and each worker has a secret of its own all the same."""
+    (project / "indrik.conf.py").write_text("reload = False\npreload_app = True\n")
+    with debugging(project) as (server, pages):
+        assert len({page.secret for page in pages.values()}) == 4
+        for page in pages.values():
+            assert page.enter(pin_of(server))["auth"]
+            assert page.evaluate("process").split()[-1] == str(page.worker)
+
+
 def test_debugger_and_sticky(project: Path) -> None:
     """The cookie that ties a client to a worker is the application's; the debugger minds only its frames."""
     with debugging(project, "-k", "gthread", "--sticky=cookie:io") as (server, pages):
