@@ -51,6 +51,7 @@ cdef class Neighbour:
     cdef const unsigned long long* _q
     cdef object _owner
     cpdef bint is_serving(self, unsigned long long generation)
+    cpdef int prospect(self, unsigned long long generation)
     cpdef long long room(self, unsigned long long generation, double now)
     cpdef long long taken(self)
     cpdef double heartbeat(self)

@@ -111,12 +111,14 @@ class Order(enum.IntEnum):
 
     LEAVE: siblings serve the same listeners, so the worker stops accepting at once and nothing is lost.
     DRAIN: nobody comes after it, so what the kernel has queued must be served before the listeners are
-    closed.
+    closed. MAKE_WAY: as LEAVE, and requests that begin from now on, on connections that are open, are for its
+    successors.
     """
 
     NONE = 0
     LEAVE = 1
     DRAIN = 2
+    MAKE_WAY = 3
 
 
 class Recycle(enum.IntEnum):
@@ -126,6 +128,9 @@ class Recycle(enum.IntEnum):
     MAX_REQUESTS = 1
     OWN_WISH = 2
     STUCK_REQUEST = 3
+    #: A file of the application has changed, maybe while this worker was loading it.
+    CHANGED_FILE = 4
+    CHANGED_WHILE_LOADING = 5
 
 
 class Event(enum.IntEnum):
@@ -465,6 +470,17 @@ class Neighbour:
         """Whether a worker of `generation` has the slot that is neither starting nor leaving."""
         state: cython.ulonglong = self._q[_STATE]
         return (state == 2 or state == 3) and self._q[_GENERATION] == generation  # IDLE, BUSY
+
+    def prospect(self, generation: cython.ulonglong) -> cython.int:
+        """What a worker of `generation` in the slot does: 3 serves, 2 starts, 1 leaves; 0: there is none."""
+        state: cython.ulonglong = self._q[_STATE]
+        # FREE, EXITING
+        if state == 0 or state == 5 or self._q[_GENERATION] != generation:
+            return 0
+        # DRAINING
+        if state == 4 or self._q[_ORDER]:
+            return 1
+        return 2 if state == 1 else 3  # STARTING
 
     def room(self, generation: cython.ulonglong, now: cython.double) -> cython.longlong:
         """Connections that it has, if it can be counted on to serve another one soon; else -1.

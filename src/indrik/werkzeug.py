@@ -12,7 +12,7 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 
 from indrik.app.base import BaseApplication
 from indrik.errors import ConfigError
-from indrik.ext.debugger import is_local, with_debugger
+from indrik.ext.debugger import MOST_WORKERS, ONLY_LOCAL, PinGuard, SharedDebugger, is_local
 from indrik.ext.script_reloader import RESTART, RUNS_MAIN, SERVER_FD, Watch, supervise
 from indrik.ext.werkzeug_environ import SingleWorker, ThreadedWorker
 
@@ -30,6 +30,8 @@ class ScriptApplication(BaseApplication):
         self.application = application
         self.own_settings = settings
         self.evalex = evalex
+        self.debugs = evalex is not None
+        self._guard = PinGuard() if self.debugs else None
         super().__init__(prog="run_simple")
 
     def load_config(self) -> None:
@@ -37,8 +39,10 @@ class ScriptApplication(BaseApplication):
             self.cfg.set(name, value, "run_simple")
 
     def load(self) -> Any:
+        if self._guard is None:
+            return self.application
         # In the worker, where the log is that the PIN goes to.
-        return self.application if self.evalex is None else with_debugger(self.application, self.evalex)
+        return SharedDebugger(self.application, self._guard, bool(self.evalex))
 
 
 def run_simple(
@@ -117,9 +121,9 @@ def _may_debug(hostname: str, processes: int) -> bool:
     """Whether the debugger may be there; says why if not."""
     problem = None
     if not is_local("socket" if hostname.startswith("unix://") else (hostname, 0)):
-        problem = f"it runs any code for whoever reaches it, and {hostname!r} is more than a loopback address"
-    elif processes != 1:
-        problem = f"it needs the process in which the error was, and there are {processes}"
+        problem = f"{ONLY_LOCAL} ({hostname!r} is neither)"
+    elif processes > MOST_WORKERS:
+        problem = f"it works with at most {MOST_WORKERS} processes"
     if problem is not None:
         print(f"Warning: Werkzeug's debugger is off: {problem}", file=sys.stderr)
     return problem is None

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,36 @@ def test_debugger(tmp_path: Path) -> None:
         assert "Debugger PIN: " in server.error_log
 
 
-@pytest.mark.parametrize("arguments", [{"hostname": "0.0.0.0"}, {"processes": 2}])
+def test_debugger_in_several_processes(tmp_path: Path) -> None:
+    with program(tmp_path, use_debugger=True, processes=3) as server:
+        page = ask(server, "/crash").text
+        secret = re.search(r'SECRET = "([^"]+)"', page)
+        frame = re.search(r'id="frame-(\d+)"', page)
+        pin = re.search(r"Debugger PIN: (\S+)", server.error_log)
+        assert secret
+        assert frame
+        assert pin
+        server.wait_until(lambda: len(BOOTING.findall(server.error_log)) == 3, "all workers")
+        query = {"__debugger__": "yes", "s": secret[1]}
+        given = httpx.get(server.url, params={**query, "cmd": "pinauth", "pin": pin[1]}, trust_env=False)
+        assert given.json() == {"auth": True, "exhausted": False}
+        query |= {"cmd": "environ['PATH_INFO']", "frm": frame[1]}
+        # Each with a connection of its own, at once, so that every worker gets some.
+        with ThreadPoolExecutor(12) as pool:
+
+            def evaluate(_: int) -> str:
+                cookies = dict(given.cookies)
+                answer = httpx.get(
+                    server.url, params=query, cookies=cookies, timeout=DEADLINE, trust_env=False
+                )
+                return answer.text
+
+            answers = list(pool.map(evaluate, range(60)))
+        assert all("/crash" in answer and "Load the page again" not in answer for answer in answers)
+        assert server.error_log.count("Debugger PIN: ") == 1
+
+
+@pytest.mark.parametrize("arguments", [{"hostname": "0.0.0.0"}, {"processes": 33}])
 def test_no_debugger_for_strangers(tmp_path: Path, arguments: dict[str, Any]) -> None:
     if "hostname" in arguments:
         with socket.create_server(("127.0.0.1", 0)) as found:

@@ -232,8 +232,13 @@ class TestReload:
             self.server.get()
         assert "SyntaxError" in self.server.log()
         (folder / "app.py").write_text(APP.replace('"VERSION", "1"', '"VERSION", "mended"'))
-        self.server.wait_for_log("Worker is ready", 3)
-        assert self.server.get_version() == "mended"
+        wait_for(self.mended, "the cure")
+
+    def mended(self) -> bool:
+        try:
+            return self.server.get_version() == "mended"
+        except AssertionError:
+            return False
 
 
 def test_reload_engine_that_is_not_there(serve: ServerFactory, folder: Path) -> None:

@@ -99,12 +99,10 @@ def test_reload_on_change(serve: ServerFactory, ini: Path, folder: Path) -> None
     server = serve("--paste", "shop.ini", "--reload", app=None).wait_ready()
     ini.write_text(SHOP_INI.replace("hello", "good day"))
     server.wait_for_log(r"Worker reloading: .*shop.ini modified")
-    server.wait_for_log("Worker is ready", 2)
-    assert ask(server)["local"]["greeting"] == "good day"
+    wait_for(lambda: ask(server)["local"]["greeting"] == "good day", "the new configuration")
     (folder / "shop.py").write_text(SHOP.replace('VERSION = "1"', 'VERSION = "second"'))
     server.wait_for_log(r"Worker reloading: .*shop.py modified")
-    server.wait_for_log("Worker is ready", 3)
-    assert ask(server)["version"] == "second"
+    wait_for(lambda: ask(server)["version"] == "second", "the new code")
 
 
 def test_own_server_section(serve: ServerFactory, ini: Path, folder: Path) -> None:

@@ -30,6 +30,10 @@ class BaseApplication:
     A subclass overrides `load_config`, which calls `self.cfg.set`, and `load`, which returns the application.
     """
 
+    #: Whether Werkzeug's debugger is in what `load` returns: its requests must reach the worker that keeps
+    #: the frames.
+    debugs = False
+
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         self.usage = usage
         self.prog = prog
@@ -99,6 +103,12 @@ class BaseApplication:
     def load(self) -> Any:
         """The application: a WSGI callable."""
         raise NotImplementedError
+
+    def page_of(self, error: Exception) -> Any:
+        """With `reload`: a WSGI application that shows why `load` has failed. None: clients are only told
+        that it has.
+        """
+        return None
 
     def wsgi(self) -> Any:
         """The application, loaded at the first call."""

@@ -288,7 +288,7 @@ class Arbiter:
     def prepare(self, generation: Generation) -> None:
         """Make and start what a generation needs before its first worker is forked."""
         try:
-            self.staff.roster.open_mailboxes(generation.cfg.workers)
+            self.staff.roster.open_mailboxes(generation.cfg.workers, generation.cfg.reload)
         except OSError as error:
             self.log.warning("No mailboxes for workers, which share no load therefore: %s", error)
         generation.quotas = self.staff.roster.quotas.of(generation.cfg.routes)

@@ -15,6 +15,10 @@ from indrik.arbiter.stacks import open_stacks
 
 MIB = 1024 * 1024
 
+#: So often in a row a file that changes while the application is loaded was saved by somebody; from then on
+#: the application itself writes it.
+_MOST_CHANGES = 3
+
 
 class Nursery:
     """Starts the workers of `server`. Master only, up to the fork."""
@@ -22,6 +26,8 @@ class Nursery:
     def __init__(self, server: Any, roster: Roster) -> None:
         self._server = server
         self._roster = roster
+        #: Times in a row that files have changed while the application was loaded.
+        self.changes_while_loading = 0
 
     def spawn(self, generation: Generation, seat: int) -> Member:
         """Fork a worker of `generation`. Raises what the pre_fork hook raises, or OSError if there can be no
@@ -45,6 +51,7 @@ class Nursery:
             worker.quotas = generation.quotas
             worker.arbiter_fd = server.wakeup_fd
             worker.stacks_fd = stacks
+            worker.minds_changes_while_loading = self.changes_while_loading < _MOST_CHANGES
             cfg.pre_fork(server, worker)
             pid = self._fork(worker, generation)
         except BaseException:

@@ -19,6 +19,10 @@ from indrik.scoreboard import Scoreboard, Slot, State
 _SPARE_MAILBOXES = 2
 _MOST_MAILBOXES = 128
 
+#: With `reload`: so many times the workers may live at once. One that has served its last request takes a
+#: second for its end on a busy machine, and whoever develops saves again meanwhile.
+_RELOAD_ROUNDS = 6
+
 
 @dataclass(slots=True, eq=False)
 class Member:
@@ -102,11 +106,13 @@ class Roster:
     def __getitem__(self, pid: int) -> Member:
         return self._members[pid]
 
-    def open_mailboxes(self, workers: int) -> None:
+    def open_mailboxes(self, workers: int, reloads: bool) -> None:
         """Before a worker or a preloader of a generation is forked: mailboxes for twice its workers, because
-        successors come before their predecessors leave. Raises OSError when no descriptors are left.
+        successors come before their predecessors leave, and for more where files may change any moment
+        (`reloads`). Raises OSError when no descriptors are left.
         """
-        while len(self.mailboxes) < min(2 * workers + _SPARE_MAILBOXES, _MOST_MAILBOXES):
+        rounds = _RELOAD_ROUNDS if reloads else 2
+        while len(self.mailboxes) < min(rounds * workers + _SPARE_MAILBOXES, _MOST_MAILBOXES):
             self.mailboxes.append(Mailbox())
 
     def equip(self, worker: Any, slot: Slot) -> None:

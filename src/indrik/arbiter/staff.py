@@ -30,7 +30,7 @@ from indrik.arbiter.recycling import Recycling
 from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import take_stacks
 from indrik.errors import HaltServer
-from indrik.scoreboard import Event, Order
+from indrik.scoreboard import Event, Order, Recycle
 from indrik.signals import STACKS_SIGNAL
 
 #: Workers, those being replaced and those on trial included. A slot that is never used costs no memory.
@@ -58,6 +58,8 @@ class Staff:
         """Look, decide, act. Returns the time of the next look."""
         server = self._server
         self._note_ready()
+        if server.cfg.reload and server.stopping is None:
+            self._follow_changes()
         wake_at = self._recycling.check(self.roster, server.log, now)
         if server.stopping is None:
             wake_at = min(wake_at, self.preloaders.watch(now, self.failures.spawn_at))
@@ -101,6 +103,21 @@ class Staff:
         if server.cfg.reuse_port and server.stopping is None:
             ready = [member.seat for member in self.roster if member.ready and not member.was_told]
             server.seating.serve(ready, [member.seat for member in self.roster], server.num_workers)
+
+    def _follow_changes(self) -> None:
+        """A file of the application has changed: nobody goes on with old code. New workers are started at
+        once; requests wait for them.
+        """
+        staying = [member for member in self.roster if not member.was_told]
+        wishes = {member.slot.wants_replacement for member in staying}
+        if not wishes & {Recycle.CHANGED_FILE, Recycle.CHANGED_WHILE_LOADING}:
+            return
+        if Recycle.CHANGED_FILE in wishes:
+            self._nursery.changes_while_loading = 0
+        else:
+            self._nursery.changes_while_loading += 1
+        for member in staying:
+            self.send(member.pid, signal.SIGTERM, makes_way=True)
 
     def _log_number(self) -> None:
         number = len(self.roster)
@@ -177,14 +194,17 @@ class Staff:
         for member in self.roster:
             self.send(member.pid, sig)
 
-    def send(self, pid: int, sig: int) -> None:
-        """Send `sig` to one worker and remember what that means for it."""
+    def send(self, pid: int, sig: int, makes_way: bool = False) -> None:
+        """Send `sig` to one worker and remember what that means for it. `makes_way`: to successors with other
+        code, which also answer what comes on connections that are open.
+        """
         now = time.monotonic()
         if pid in self.roster:
             member = self.roster[pid]
             if sig in _STOPS:
                 quick = sig != signal.SIGTERM
-                member.slot.order = self._order_for(member)
+                order = self._order_for(member)
+                member.slot.order = Order.MAKE_WAY if makes_way and order == Order.LEAVE else order
                 if member.leaving_at is None or (quick and not member.quick):
                     member.leaving_at = now
                 member.quick = member.quick or quick

@@ -158,8 +158,8 @@ OPTIONS: tuple[Option, ...] = (
     _refused(
         "--reload-delay",
         "reload_delay",
-        "changes are seen at once with the package watchfiles (`--reload-engine inotify`), twice a second "
-        "without",
+        "changes are seen at once with the package watchfiles (`--reload-engine inotify`), five times "
+        "a second without",
     ),
     _same("--workers", "workers", "workers", "`WEB_CONCURRENCY` counts as well."),
     _alias(

@@ -199,7 +199,7 @@ class Connection(Passable):
             self.refuse(RequestTimedOut("the request head did not arrive in time"))
         elif queue is timers.body:
             self.refuse(RequestTimedOut("the request body stalled"))
-        else:
+        elif queue is not timers.drain or not self.is_idle or not self._outlives():
             self.close()
 
     def drain(self) -> None:

@@ -33,6 +33,7 @@ cdef class Context:
     cdef public long long closed
     cdef public object sticky
     cdef public Shortcut shortcut
+    cdef public object successors
     cdef readonly Handler handler
     cdef object _wake
     cdef object _on_refusal

@@ -15,7 +15,6 @@ from indrik.engine.exchange import Exchange, Handler, Shortcut
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
 from indrik.engine.settings import EngineSettings
-from indrik.engine.sticky import Sticky
 from indrik.engine.timers import NEVER, Timers
 from indrik.engine.transport import monotonic
 from indrik.engine.waiting import Waiting
@@ -28,6 +27,8 @@ from indrik.scoreboard import Slot
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection
     from indrik.engine.intake import Intake
+    from indrik.engine.keepers import SuccessorsRule
+    from indrik.engine.siblings import Sibling, Siblings
 
 #: The version is nobody's business (RFC 9110 section 10.2.4).
 _SERVER = "indrik"
@@ -50,6 +51,20 @@ class RefusalSink(Protocol):
         """
 
 
+class Rule(Protocol):
+    """Which requests belong to which workers."""
+
+    siblings: Siblings
+
+    def find(self, request: Request, peer: tuple[str, int] | None) -> Sibling | None:
+        """The worker that `request` belongs to; None: this one."""
+
+    def new_cookie(self, request: Request) -> str:
+        """The line break and the field that the response to `request`, which stays here, must have; empty for
+        none.
+        """
+
+
 class Context:
     """Shared by one `Engine` and its connections; engine thread only.
 
@@ -62,9 +77,9 @@ class Context:
     over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
     bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
     requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
-    other workers; None for none. shortcut: what answers some requests in the loop itself, None for nothing.
-    sleeps_until: while whoever drives the loop waits, when it will turn next by itself; 0 while it is
-    turning.
+    other workers; None for none. successors: who comes after this worker, which has old code; None for
+    nobody. shortcut: what answers some requests in the loop itself, None for nothing. sleeps_until: while
+    whoever drives the loop waits, when it will turn next by itself; 0 while it is turning.
     """
 
     def __init__(
@@ -105,7 +120,8 @@ class Context:
         self.has_room = False
         self.served = 0
         self.closed = 0
-        self.sticky: Sticky | None = None
+        self.sticky: Rule | None = None
+        self.successors: SuccessorsRule | None = None
         self.shortcut: Shortcut | None = None
         self.handler = handler
         self._wake: Callable[[], None] | None = None

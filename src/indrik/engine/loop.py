@@ -19,6 +19,7 @@ from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.intake import Intake
+from indrik.engine.keepers import DebuggerRule, SuccessorsRule
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
 from indrik.engine.sticky import Sticky
@@ -89,6 +90,8 @@ class Engine:
         self._siblings = siblings
         if siblings is not None and settings.sticky:
             self.context.sticky = Sticky(*settings.sticky, siblings)
+        if siblings is not None and settings.has_debugger:
+            self.context.sticky = DebuggerRule(siblings, self.context.sticky)
         self._mailbox_fd = -1
         self._trusts = trusts
         self._proxies = None if settings.proxy_protocol == "off" else proxies
@@ -514,6 +517,13 @@ class Engine:
         for connection in list(self.context.connections.values()):
             connection.drain()
 
+    def make_way(self) -> None:
+        """Passes each request that begins from now on, on whatever connection, on to a successor if there is
+        one, and in the end the idle connections too. With `drain`.
+        """
+        if self._siblings is not None:
+            self.context.sticky = self.context.successors = SuccessorsRule(self._siblings)
+
     @property
     def served(self) -> int:
         """Requests served so far."""
@@ -521,8 +531,13 @@ class Engine:
 
     @property
     def open_connections(self) -> int:
-        """How many clients are connected."""
-        return len(self.context.connections)
+        """How many clients are connected. Those that were passed on to a successor count until it has taken
+        them: it may end before, and then they come back.
+        """
+        count = len(self.context.connections)
+        if self.context.successors is not None:
+            count += sum(one.under_way() for one in self.context.successors.siblings.others if one.is_watched)
+        return count
 
     def close(self) -> None:
         """Closes every connection and the loop itself."""

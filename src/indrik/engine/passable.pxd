@@ -4,6 +4,7 @@ from indrik.engine.timers cimport disarm
 from indrik.protocol.request cimport Request
 
 cdef int _CLOSED
+cdef int _PROXY_HEADER
 
 cdef class Passable(Intake):
     cdef readonly unsigned int served
@@ -11,4 +12,6 @@ cdef class Passable(Intake):
     cdef bint _stays
     cdef str _cookie
     cdef bint _moves(self, sticky, Request request) except -1
+    cdef bint _outlives(self) except -1
+    cdef bint _leave_for(self, sibling, siblings, bint is_request) except -1
     cdef _forget(self)

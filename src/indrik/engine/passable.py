@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 import cython
 
-from indrik.engine.context import Context
+from indrik.engine.context import Context, Rule
 from indrik.engine.intake import Intake
 from indrik.engine.siblings import Passed
 from indrik.engine.states import State
-from indrik.engine.sticky import Sticky
 from indrik.engine.timers import disarm
 from indrik.engine.transport import close_descriptor
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:
+    from indrik.engine.siblings import Sibling, Siblings
     from indrik.net.listeners import Listener
 
-# `State`, as a C integer when compiled.
+# `State`, as C integers when compiled.
 _CLOSED = int(State.CLOSED)
+_PROXY_HEADER = int(State.PROXY_HEADER)
 
 
 class Passable(Intake):
@@ -47,6 +48,8 @@ class Passable(Intake):
         self._stays = passed.stays
         self._input = passed.data
         self._has_more_input = True
+        if passed.served and not passed.data and not self._context.is_draining:
+            self._arm(self._context.timers.keep_alive)
 
     def resume_later(self) -> None:
         """`resume` in the next turn of the loop."""
@@ -57,7 +60,7 @@ class Passable(Intake):
         tail = self._context.response_tail()
         return self._cookie + tail if self._cookie else tail
 
-    def _moves(self, sticky: Sticky, request: Request) -> cython.bint:
+    def _moves(self, sticky: Rule, request: Request) -> cython.bint:
         """Passes the connection on to the worker that `request` belongs to; False if it is served here.
 
         One that was passed on for this request stays, so none goes round in a circle.
@@ -66,12 +69,42 @@ class Passable(Intake):
         self._cookie = ""
         if self._stays:
             self._stays = False
-            return False
+            if context.successors is None:
+                return False
         sibling = sticky.find(request, self.peer)
         if sibling is None:
             self._cookie = sticky.new_cookie(request)
             return False
-        if not sticky.siblings.pass_on(sibling, self.fd, self._as_passed(sticky), context.now):
+        return self._leave_for(sibling, sticky.siblings, True)
+
+    def _outlives(self) -> cython.bint:
+        """Passes the connection, from which nothing has come, on to a worker that comes after this one; False
+        if there is none.
+        """
+        successors = self._context.successors
+        if successors is None:
+            return False
+        sibling = successors.best()
+        return False if sibling is None else self._leave_for(sibling, successors.siblings, False)
+
+    def _leave_for(self, sibling: Sibling, siblings: Siblings, is_request: cython.bint) -> cython.bint:
+        """Passes the connection on to `sibling`; False if its mailbox is full. `is_request`: for the request
+        that is there.
+        """
+        context = self._context
+        header = self.proxy_header
+        passed = Passed(
+            siblings.listeners.index(self.listener),
+            self.peer,
+            self.peer_port,
+            self._is_trusted,
+            None if header is None else (header.protocol, header.source, header.destination, header.consumed),
+            self.state == _PROXY_HEADER,
+            self.served,
+            bool(is_request),
+            self._input,
+        )
+        if not siblings.pass_on(sibling, self.fd, passed, context.now):
             return False
         self.state = _CLOSED
         self.is_closed = True
@@ -84,20 +117,6 @@ class Passable(Intake):
         # Not shut down: the connection lives on.
         close_descriptor(self.fd)
         return True
-
-    def _as_passed(self, sticky: Sticky) -> Passed:
-        header = self.proxy_header
-        return Passed(
-            sticky.siblings.listeners.index(self.listener),
-            self.peer,
-            self.peer_port,
-            self._is_trusted,
-            None if header is None else (header.protocol, header.source, header.destination, header.consumed),
-            False,
-            self.served,
-            True,
-            self._input,
-        )
 
     def _forget(self) -> None:
         """Gives the place among the connections back."""

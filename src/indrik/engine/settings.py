@@ -30,6 +30,8 @@ class EngineSettings:
     write_min_rate: int = 240
     proxy_protocol: str = "off"
     sticky: tuple[str, str] | None = None
+    #: Werkzeug's debugger is in the application; no setting says so.
+    has_debugger: bool = False
     worker_connections: int = 1000
     queue_timeout: float = 30.0
     body_buffer: int = 262144

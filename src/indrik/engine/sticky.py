@@ -64,7 +64,7 @@ class Sticky:
             for pair in value.split(";"):
                 name, _, text = pair.partition("=")
                 if name.strip(" \t") == self.name:
-                    return _slot_number(text.strip(" \t"))
+                    return slot_number(text.strip(" \t"))
         return -1
 
     def _value_of(self, request: Request, peer: tuple[str, int] | None) -> str:
@@ -96,7 +96,7 @@ class Sticky:
         return found
 
 
-def _slot_number(text: str) -> int:
+def slot_number(text: str) -> int:
     """The number that `text` is, exactly as the server writes it; -1 for anything else."""
     if not 0 < len(text) <= _DIGITS or not text.isascii() or not text.isdigit():
         return -1

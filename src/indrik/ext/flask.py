@@ -10,13 +10,14 @@ from argparse import Namespace
 from typing import Any
 
 import click
+import flask
 from flask.cli import ScriptInfo, pass_script_info
 from flask.helpers import get_debug_flag
 
 from indrik.app.base import Application
 from indrik.config.command_line import Parser
 from indrik.errors import AppImportError, ConfigError
-from indrik.ext.debugger import forbids_debugger, with_debugger
+from indrik.ext.debugger import Failed, PinGuard, SharedDebugger, forbids_debugger
 
 
 class FlaskApplication(Application):
@@ -25,10 +26,11 @@ class FlaskApplication(Application):
     arguments: indrik's own options, as they stood behind `flask indrik`.
     """
 
+    _guard: PinGuard | None = None
+
     def __init__(self, info: ScriptInfo, arguments: list[str]) -> None:
         self.info = info
         self.arguments = arguments
-        self.debugs = False
         super().__init__("flask indrik [OPTIONS]", prog="flask indrik")
 
     def init(self, parser: Parser, opts: Namespace, args: list[str]) -> dict[str, Any] | None:
@@ -56,6 +58,9 @@ class FlaskApplication(Application):
         super().load_config()
         problem = forbids_debugger(self.cfg) if get_debug_flag() else None
         self.debugs = get_debug_flag() and problem is None
+        if self.debugs and self._guard is None:
+            # Kept at a reload: it counts for as long as the server runs.
+            self._guard = PinGuard()
         if problem is not None:
             self.cfg.notices.append(problem)
 
@@ -70,7 +75,22 @@ class FlaskApplication(Application):
             application = self.info.load_app()
         except click.UsageError as error:
             raise AppImportError(error.format_message()) from error
-        return with_debugger(application) if self.debugs else application
+        return self._debugged(application) if self.debugs else application
+
+    def page_of(self, error: Exception) -> Any:
+        """In debugging mode the traceback, in Werkzeug's debugger."""
+        if not self.debugs:
+            return None
+        reason: BaseException = error
+        if isinstance(error, AppImportError) and error.__cause__ is not None:
+            # Flask makes a text of what modules could not import. Where its own search has failed, the text
+            # is all there is to know.
+            reason = error.__cause__.__context__ or AppImportError(str(error))
+        return self._debugged(Failed(reason, [os.path.dirname(flask.__file__)]))
+
+    def _debugged(self, application: Any) -> SharedDebugger:
+        assert self._guard is not None
+        return SharedDebugger(application, self._guard)
 
 
 @click.command(

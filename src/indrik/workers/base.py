@@ -24,7 +24,6 @@ import random
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, ClassVar
@@ -38,7 +37,7 @@ from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.interface import ASGI, fitting_class
 from indrik.workers.privileges import drop_privileges
-from indrik.workers.reloader import Reloader, find_engine
+from indrik.workers.reloader import Reloader, file_time, files_of, find_engine
 
 _BODY_500 = b"The application could not be loaded; the error log says why.\n"
 _HEADERS_500 = [(b"Content-Type", b"text/plain"), (b"Content-Length", str(len(_BODY_500)).encode())]
@@ -92,6 +91,9 @@ class Worker:
         self.mailboxes: Sequence[Mailbox] = ()
         #: What it shares with its siblings for the limits of routes; None without an arbiter.
         self.quotas: Mapping[str, Quota] | None = None
+        #: Whether a file that has changed while the application was loaded is a change (`reload`). Not when
+        #: it happens each time: an application may write some of its own files.
+        self.minds_changes_while_loading = True
         #: Write end of the arbiter's wake-up pipe, -1 without an arbiter.
         self.arbiter_fd = -1
         #: Where a dying worker's stacks go; the arbiter reads them. -1 without an arbiter.
@@ -147,7 +149,7 @@ class Worker:
 
         False only when the arbiter has said that others serve the same listeners.
         """
-        return self.slot is None or self.slot.order != Order.LEAVE
+        return self.slot is None or self.slot.order not in (Order.LEAVE, Order.MAKE_WAY)
 
     @property
     def drain_timeout(self) -> float:
@@ -212,16 +214,27 @@ class Worker:
         sys.dont_write_bytecode = True
         engine = find_engine(self.cfg.reload_engine)
         self.reloader = Reloader(self.cfg.reload_extra_files, engine, self._note_change)
+        began_at = file_time()
         try:
             self.wsgi = self._load_fitting()
         except Exception as error:
             self.log.exception("The application cannot be loaded; the answer is 500 until a file changes")
-            self.reloader.also_watch(_files_of(error))
+            self.reloader.also_watch(files_of(error))
             self.is_stand_in = True
-            self.wsgi = _answer_500_asgi if self.interface == ASGI else _answer_500
+            self.wsgi = self._page_of(error) or (
+                _answer_500_asgi if self.interface == ASGI else _answer_500
+            )
         # Before the worker says that it is ready: whoever changes a file after that must be noticed.
-        self.reloader.find_change()
-        self.start_reloader()
+        changed = self.reloader.begin(began_at)
+        if changed is not None and self.minds_changes_while_loading:
+            self._note_change(changed, Recycle.CHANGED_WHILE_LOADING)
+        else:
+            self.start_reloader()
+
+    def _page_of(self, error: Exception) -> Any:
+        """What the application's own object has to show for `error`, None for nothing."""
+        make = getattr(self.app, "page_of", None)
+        return None if make is None or self.interface == ASGI else make(error)
 
     def start_reloader(self) -> None:
         """Have `reloader` run in a thread of its own."""
@@ -243,10 +256,14 @@ class Worker:
             self.init_signals()
         return application
 
-    def _note_change(self, name: str) -> None:
-        """From the reloader's thread; the signal's handler runs in the main one."""
+    def _note_change(self, name: str, how: Recycle = Recycle.CHANGED_FILE) -> None:
+        """From the reloader's thread. The arbiter has all workers leave, and starts new ones meanwhile."""
         self.log.info("Worker reloading: %s modified", name)
-        os.kill(os.getpid(), signal.SIGQUIT)
+        if self.slot is None or self.arbiter_fd < 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            self.slot.wants_replacement = how
+            self.wake_arbiter()
 
     def report_ready(self) -> None:
         """Tell the arbiter that this worker serves from now on."""
@@ -341,11 +358,3 @@ async def _answer_500_asgi(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 500, "headers": _HEADERS_500})
         await send({"type": "http.response.body", "body": _BODY_500})
-
-
-def _files_of(error: BaseException) -> set[str]:
-    """Files whose change may cure `error`: all in its traceback, and the one with wrong syntax."""
-    names = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
-    if isinstance(error, SyntaxError) and error.filename:
-        names.add(error.filename)
-    return names

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from indrik.errors import ConfigError
 
 #: Seconds between two looks without watchfiles, and at most between two with it.
-INTERVAL = 0.5
-LONGEST_INTERVAL = 2.0
+INTERVAL = 0.2
+LONGEST_INTERVAL = 0.5
+
+#: CLOCK_REALTIME_COARSE of clock_gettime(2), which Linux takes the times of files from.
+_FILE_CLOCK = 5
 
 
 def find_engine(wanted: str) -> Any:
@@ -64,6 +70,19 @@ class Reloader(threading.Thread):
     def stop(self) -> None:
         """End the thread soon."""
         self._stop_event.set()
+
+    def begin(self, since: float) -> str | None:
+        """Know all files as they are now; the first one that has changed after `since`, a time of
+        `file_time`.
+        """
+        changed = None
+        for name in self.files():
+            if name in self._known:
+                continue
+            self._known[name] = _stamp(name)
+            if changed is None and _changed_at(name) >= since:
+                changed = name
+        return changed
 
     def find_change(self) -> str | None:
         """The first file that has changed since the last look. A file seen for the first time has not
@@ -119,3 +138,35 @@ def _stamp(name: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
+
+
+def file_time() -> float:
+    """Now, in seconds since the epoch, as a file would show it that is written now."""
+    return time.clock_gettime(_FILE_CLOCK)
+
+
+def _changed_at(name: str) -> float:
+    """When the file was last written, by the system's clock, whatever the time is that it was given. 0 for a
+    folder, in which the application itself may have made a file.
+    """
+    try:
+        found = os.stat(name)
+    except OSError:
+        return 0.0
+    return found.st_ctime if stat.S_ISREG(found.st_mode) else 0.0
+
+
+def files_of(error: BaseException) -> set[str]:
+    """What may change to cure `error`: all files in its traceback and in those that led to it, the one with
+    wrong syntax, and their folders, in which one may be missing.
+    """
+    names: set[str] = set()
+    seen: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in seen:
+        seen.append(current)
+        names.update(frame.filename for frame in traceback.extract_tb(current.__traceback__))
+        if isinstance(current, SyntaxError) and current.filename:
+            names.add(current.filename)
+        current = current.__cause__ or current.__context__
+    return names | {os.path.dirname(name) for name in names if os.path.isabs(name)} | {os.getcwd()}

@@ -29,7 +29,7 @@ from indrik.gateway.route_rules import FlaskRules, PlainRules, find_rules
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.quotas import Quotas
-from indrik.scoreboard import Recycle, Scoreboard, Slot, State
+from indrik.scoreboard import Order, Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust
@@ -130,7 +130,7 @@ class ServingWorker(Worker):
             own = settings.limits.body or self.framework.body_limit
             limits = replace(settings.limits, body=min(own, self.framework.body_limit))
             settings = replace(settings, limits=limits)
-        return settings
+        return replace(settings, has_debugger=bool(getattr(self.app, "debugs", False)))
 
     def make_engine(self, handler: Handler, slot: Slot) -> Engine:
         """The engine that gives its requests to `handler`."""
@@ -229,6 +229,8 @@ class ServingWorker(Worker):
         """
         assert self.slot is not None
         self.slot.state = State.DRAINING
+        if self.slot.order == Order.MAKE_WAY:
+            self.engine.make_way()
         self.engine.drain()
         return time.monotonic() + self.drain_timeout
 

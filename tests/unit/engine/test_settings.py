@@ -31,5 +31,5 @@ def test_limits_within_the_head(name: str, value: int, head: int, expected: int)
 def test_every_field_comes_from_a_setting() -> None:
     cfg = Config()
     for field in dataclasses.fields(EngineSettings):
-        if field.name not in ("limits", "temporary_directory"):
+        if field.name not in ("limits", "temporary_directory", "has_debugger"):
             assert field.name in cfg.settings, field.name

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from indrik.errors import ConfigError
-from indrik.workers.reloader import Reloader, find_engine
+from indrik.workers.reloader import Reloader, file_time, files_of, find_engine
 
 
 def touch(path: Path, text: str) -> None:
@@ -55,6 +55,41 @@ def test_watches_what_failed_to_load(tmp_path: Path) -> None:
     reloader.find_change()
     touch(path, "x")
     assert reloader.find_change() == str(path)
+
+
+def test_what_changes_while_it_is_loaded(tmp_path: Path) -> None:
+    before, after, folder = tmp_path / "before", tmp_path / "after", tmp_path / "folder"
+    before.write_text("1")
+    since = file_time()
+    # The file's clock has a tick of some milliseconds, in which both would have the same time.
+    while file_time() == since:
+        pass
+    since = file_time()
+    folder.mkdir()
+    # Its own time says nothing: it may be that of an archive.
+    after.write_text("1")
+    os.utime(after, (1, 1))
+    reloader = Reloader([str(before), str(folder), str(after), str(tmp_path / "none")], None, print)
+    assert reloader.begin(since) == str(after)
+    assert reloader.find_change() is None
+    assert Reloader([str(before)], None, print).begin(since) is None
+
+
+def test_files_that_may_cure_an_error(tmp_path: Path) -> None:
+    (tmp_path / "wrong").mkdir()
+    path = tmp_path / "wrong" / "syntax.py"
+    path.write_text("NAME = \n")
+
+    def load() -> None:
+        try:
+            compile(path.read_text(), str(path), "exec")
+        except SyntaxError as error:
+            raise RuntimeError("not loaded") from error
+
+    with pytest.raises(RuntimeError) as caught:
+        load()
+    caught.value.__cause__.__context__ = caught.value  # type: ignore[union-attr]
+    assert files_of(caught.value) >= {str(path), str(path.parent), __file__, os.getcwd()}
 
 
 def test_thread_calls_once(tmp_path: Path) -> None:
