@@ -226,12 +226,14 @@ class StaticFiles(Shortcut):
         response.sent = sent
         response._notes = self._notes
         response._exchange = exchange
+        response._prepared = None
         response._head = head
         response._overran = False
         assert self._on_access is not None
         self._on_access(
             response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
         )
+
 
 def _keep_head(rendered: Rendered, tail: str, shown: Headers, head: ResponseHead) -> None:
     rendered.tail = tail
