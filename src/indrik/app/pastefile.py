@@ -6,18 +6,20 @@ use for it.
 
 from __future__ import annotations
 
-import configparser
 import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from indrik.config.names import NOT_OURS
 from indrik.config.nearest import did_you_mean
 from indrik.config.rows import BY_NAME
 from indrik.errors import AppImportError, ConfigError
+
+if TYPE_CHECKING:
+    import configparser
 
 #: What PasteDeploy takes for an application when no section is named.
 MAIN = "main"
@@ -95,6 +97,8 @@ class PasteFile:
             )
         if not names_distribution(user, "indrik"):
             return FileSettings(settings, ())
+        import configparser
+
         loadwsgi = import_paste_deploy()
         try:
             context = loadwsgi.loadcontext(
@@ -107,6 +111,8 @@ class PasteFile:
 
     def parser(self) -> configparser.ConfigParser:
         """The sections and keys, taken as they are written."""
+        import configparser  # late: most servers have no such file
+
         parser = configparser.ConfigParser(interpolation=None)
         try:
             with open(self.path) as file:

@@ -8,7 +8,6 @@ the operator's choice.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -45,6 +44,8 @@ def exec_new_master(
         {"fd": one.fileno(), "file": one.owns_file, "asked": format_address(one.asked), "seat": one.seat}
         for one in listeners
     ]
+    import json
+
     variables[FD_VARIABLE] = json.dumps({"activated": server.is_activated, "listeners": told})
     for listener in listeners:
         os.set_inheritable(listener.fileno(), True)
@@ -110,6 +111,8 @@ def _inherited_listeners(scheme: str) -> tuple[list[Listener], bool]:
     if not text:
         return [], False
     try:
+        import json
+
         told = json.loads(text)
         entries = [
             (entry["fd"], bool(entry["file"]), entry["asked"], int(entry["seat"]))

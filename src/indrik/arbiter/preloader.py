@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import select
 import signal
@@ -133,6 +132,8 @@ class Preloader:
 
     def fork_worker(self, age: int, slot: int, stacks: int, listeners: Sequence[int]) -> int:
         """Have a worker forked that becomes the arbiter's child; returns its pid. Raises PreloaderFailed."""
+        import json
+
         message = json.dumps({"age": age, "slot": slot, "listeners": len(listeners)}).encode()
         try:
             socket.send_fds(self._sock, [message], [stacks, *listeners])
@@ -326,6 +327,8 @@ class _Process:
             message, fds, _, _ = socket.recv_fds(self._sock, 4096, 64)
             if not message:
                 return
+            import json
+
             order = json.loads(message)
             before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
             intermediate = _fork()

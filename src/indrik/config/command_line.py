@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import platform
 import shlex
 from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter, Namespace
 from collections.abc import Iterable, Sequence
@@ -102,6 +101,8 @@ def format_version() -> str:
     except (ImportError, AttributeError):
         compiled = False
     how = "compiled" if compiled else "uncompiled"
+    import platform  # late: only this line needs it
+
     return f"indrik {__version__} ({how}, {platform.python_implementation()} {platform.python_version()})"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The name most like `word`, or None when nothing is near enough to be a likely slip."""
+    import difflib  # late: for mistakes only
+
     found = difflib.get_close_matches(word, list(names), n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -8,8 +8,6 @@ the right one with its connection and everything that was read, before anything 
 
 from __future__ import annotations
 
-import hashlib
-
 import cython
 
 from indrik.engine.siblings import Sibling, Siblings
@@ -106,4 +104,6 @@ def slot_number(text: str) -> int:
 
 def _score(value: str, number: cython.int) -> bytes:
     """Of slot `number` for `value`: the same in every process, unlike `hash`."""
+    import hashlib  # late: it loads OpenSSL, and most servers do without
+
     return hashlib.blake2b(value.encode("latin-1", "replace"), digest_size=8, salt=b"%d" % number).digest()

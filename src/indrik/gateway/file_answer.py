@@ -4,7 +4,7 @@ for it.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 
 from indrik.engine.output import FileSegment
@@ -142,7 +142,7 @@ def _multipart(
     headers: Headers, content_type: str | None, ranges: list[tuple[int, int]], size: int, fd: int
 ) -> FileAnswer:
     """Several ranges in one body (RFC 9110 section 14.6)."""
-    boundary = secrets.token_hex(16)
+    boundary = os.urandom(16).hex()
     kind = "" if content_type is None else f"Content-Type: {content_type}\r\n"
     pieces: list[bytes | tuple[int, int]] = []
     for number, (first, stop) in enumerate(ranges):

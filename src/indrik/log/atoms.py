@@ -15,6 +15,9 @@ from typing import Any, Protocol
 
 from indrik.log.escape import escape, needs_escape
 
+#: The word that `access_log_format` holds for lines of JSON (`json_lines`) in place of atoms.
+JSON_FORMAT = "json"
+
 
 class Clocked(Protocol):
     def now(self) -> str: ...

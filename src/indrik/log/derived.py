@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from indrik.log.atoms import ATOMS, FAMILIES
-from indrik.log.json_lines import JSON_FORMAT, KEYS
+from indrik.log.atoms import ATOMS, FAMILIES, JSON_FORMAT
+from indrik.log.json_lines import KEYS
 from indrik.log.names import ACCESS, ERROR, GUNICORN_NAMES
 from indrik.log.refusals import LINES_PER_SECOND
 from indrik.log.syslog import DEFAULT_PORT, SEND_TIMEOUT

@@ -13,9 +13,6 @@ from typing import Any
 
 from indrik.log.atoms import ATOMS, Environ, Read, microseconds, queued_of, status_of
 
-#: The word that `access_log_format` holds to ask for this form.
-JSON_FORMAT = "json"
-
 
 @dataclass(frozen=True)
 class Key:

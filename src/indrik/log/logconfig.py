@@ -6,7 +6,6 @@ force."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -119,6 +118,8 @@ def restored_on_error() -> Iterator[None]:
 def _read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
+            import json
+
             value = json.load(file)
     except OSError as error:
         raise ConfigError(f"logconfig_json: cannot read {path!r}: {error.strerror}") from None

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import time
@@ -14,10 +13,9 @@ from typing import Any, ClassVar
 
 from indrik.errors import ConfigError
 from indrik.log.access_format import AccessFormat, Line
-from indrik.log.atoms import ATOMS, Environ, SafeAtoms, all_atoms
+from indrik.log.atoms import ATOMS, JSON_FORMAT, Environ, SafeAtoms, all_atoms
 from indrik.log.capture import CAPTURE
 from indrik.log.handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
-from indrik.log.json_lines import JSON_FORMAT, json_line
 from indrik.log.logconfig import apply_logconfig, drop_old_handlers, is_configured, restored_on_error
 from indrik.log.names import ACCESS, ERROR, share_gunicorn_names
 from indrik.log.outputs import Outputs
@@ -114,6 +112,8 @@ class Logger:
         try:
             return self.LOG_LEVELS[name.lower()]
         except KeyError:
+            import difflib  # late: for mistakes only
+
             near = difflib.get_close_matches(name.lower(), self.LOG_LEVELS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(self.LOG_LEVELS)}"
             raise ConfigError(f"loglevel: {name!r} is unknown; {hint}") from None
@@ -124,6 +124,8 @@ class Logger:
         if not _is_access_on(cfg) or type(self).access is not Logger.access:
             return None, []
         if cfg.access_log_format == JSON_FORMAT:
+            from indrik.log.json_lines import json_line  # late: json is not free
+
             return json_line, []
         compiled = AccessFormat(cfg.access_log_format)
         if type(self).atoms is not Logger.atoms or self.atoms_wrapper_class is not SafeAtoms:
@@ -200,6 +202,8 @@ class Logger:
         them."""
         atoms = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
         if self.cfg.access_log_format == JSON_FORMAT:
+            from indrik.log.json_lines import json_line
+
             atoms["json"] = json_line(self, resp, req, environ, request_time)
             self._handle("%(json)s", (atoms,))
         else:
@@ -272,6 +276,8 @@ def _from_caller(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown_atom(key: str) -> str:
+    import difflib  # late: for mistakes only
+
     near = difflib.get_close_matches(key, ATOMS, 1, 0.5)
     hint = f"; did you mean %({near[0]})s?" if near else ""
     return f"access_log_format: there is no atom %({key})s, it prints as '-'{hint}"

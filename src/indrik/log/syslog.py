@@ -11,7 +11,6 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from logging.handlers import SysLogHandler
 from urllib.parse import urlsplit
 
 from indrik.errors import ConfigError
@@ -105,6 +104,8 @@ def parse_syslog_address(text: str) -> SyslogAddress:
 
 def parse_facility(name: str) -> int:
     """The number of a facility (syslog(3) names, any case). Raises ConfigError that lists them."""
+    from logging.handlers import SysLogHandler  # late: most servers write to no syslog
+
     try:
         return SysLogHandler.facility_names[name.lower()]
     except KeyError:
@@ -190,12 +191,13 @@ class Syslog(OwnHandler):
 
 
 def _severity(level: int) -> int:
+    """The number of a severity (RFC 5424 section 6.2.1)."""
     for bound, severity in (
-        (logging.CRITICAL, SysLogHandler.LOG_CRIT),
-        (logging.ERROR, SysLogHandler.LOG_ERR),
-        (logging.WARNING, SysLogHandler.LOG_WARNING),
-        (logging.INFO, SysLogHandler.LOG_INFO),
+        (logging.CRITICAL, 2),
+        (logging.ERROR, 3),
+        (logging.WARNING, 4),
+        (logging.INFO, 6),
     ):
         if level >= bound:
             return severity
-    return SysLogHandler.LOG_DEBUG
+    return 7

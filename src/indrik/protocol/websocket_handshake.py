@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -101,6 +100,8 @@ def _subprotocols(text: str | None) -> tuple[str, ...]:
 
 
 def _accept(key: str) -> str:
+    import hashlib  # late: it loads OpenSSL, and only WebSockets need it
+
     digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
     return binascii.b2a_base64(digest, newline=False).decode("ascii")
 

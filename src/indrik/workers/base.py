@@ -37,7 +37,6 @@ from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.interface import ASGI, fitting_class
 from indrik.workers.privileges import drop_privileges
-from indrik.workers.reloader import Reloader, file_time, files_of, find_engine
 
 _BODY_500 = b"The application could not be loaded; the error log says why.\n"
 _HEADERS_500 = [(b"Content-Type", b"text/plain"), (b"Content-Length", str(len(_BODY_500)).encode())]
@@ -108,6 +107,8 @@ class Worker:
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Master only, before the first fork. Raise ConfigError if this kind cannot work with `cfg`."""
         if cfg.reload:
+            from indrik.workers.reloader import find_engine
+
             find_engine(cfg.reload_engine)
         cls.check_routes(cfg)
 
@@ -209,6 +210,9 @@ class Worker:
         if not self.cfg.reload:
             self.wsgi = self._load_fitting()
             return
+        # Imported late: only while developing.
+        from indrik.workers.reloader import Reloader, file_time, files_of, find_engine
+
         # A byte-code file counts as current if second and size of the source are the same: too coarse for an
         # editor.
         sys.dont_write_bytecode = True
