@@ -211,12 +211,12 @@ class TestConcurrency:
             connect(server.url) as first,
             connect(server.url) as second,
         ):
-            send(first, f"/limited/7?until={tmp_path / 'never'}")
-            server.wait_until(begun(tmp_path), "the first")
-            pid = visits(tmp_path)[0][1]
             for _ in range(8):
                 # So that some worker which is not killed has taken a connection by now.
                 assert ask(server, "/other").status == 200
+            send(first, f"/limited/7?until={tmp_path / 'never'}")
+            server.wait_until(begun(tmp_path), "the first")
+            pid = visits(tmp_path)[0][1]
             send(second, "/limited/8")
             assert len(visits(tmp_path)) == 1
             os.kill(pid, signal.SIGKILL)
