@@ -212,6 +212,22 @@ def test_a_worker_with_waiting_requests_takes_no_more(
     assert busy not in answers
 
 
+def test_a_worker_without_a_free_thread_takes_no_more(
+    serve: ServerFactory, open_connections: ExitStack
+) -> None:
+    """Also when nobody waits there yet, and clients come one by one and do not stay."""
+    server = serve("--workers", "2", "-k", "gthread").wait_ready(2)
+    for _ in range(200):
+        server.get()
+    slow = open_connections.enter_context(server.connect())
+    slow.sendall(b"GET /sleep/6 HTTP/1.1\r\nHost: test\r\n\r\n")
+    wait_for(lambda: is_read(slow), "the slow one read")
+    began = time.monotonic()
+    for _ in range(100):
+        server.get()
+    assert time.monotonic() - began < 5.0
+
+
 def test_a_leaving_worker_serves_what_was_passed_on_to_it(
     serve: ServerFactory, open_connections: ExitStack
 ) -> None:

@@ -224,6 +224,7 @@ class Crew:
         engine = self.engine
         exchange: Exchange | None
         while self._leader is member and not self._is_over:
+            engine.is_full = self._inside >= self._threads
             exchange = engine.next_exchange()
             if exchange is not None:
                 if self._inside >= self._threads or self._queue.length:

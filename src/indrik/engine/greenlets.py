@@ -175,6 +175,7 @@ class Greenlets(Handler):
             engine.poll(0.0)
             began = monotonic()
             while True:
+                engine.is_full = len(self._carriers) >= self._most
                 exchange = engine.next_exchange()
                 if exchange is None:
                     break

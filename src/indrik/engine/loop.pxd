@@ -34,6 +34,7 @@ cdef class Engine:
     cdef bint _is_listening
     cdef double _accepts_at
     cdef Py_ssize_t _most_connections
+    cdef public bint is_full
     cdef bint _is_interrupted
     cdef int _stage
     cdef Py_ssize_t _found

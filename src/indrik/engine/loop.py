@@ -71,8 +71,9 @@ class Engine:
     handler: answers requests. slot: this worker's place on the scoreboard. trusts: whether a peer (None: unix
     socket) may say for whom it forwards. proxies: whether a peer may send a PROXY header, asked only when
     `proxy_protocol` is on. waiting: how the kind waits for a client in the middle of a request. siblings:
-    with whom the worker shares the load, None for nobody. room: the `WaitingRoom` of requests that the
-    handler could not begin with, None where it always can.
+    with whom the worker shares the load, None for nobody. is_full: set by whoever drives the loop: all that
+    can answer are inside the application. room: the `WaitingRoom` of requests that the handler could not
+    begin with, None where it always can.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Engine:
         self._listeners: dict[int, Listener] = {}
         self._wakeups: dict[int, Callable[[], None]] = {}
         self._is_listening = False
+        self.is_full = False
         self._is_interrupted = False
         self._accepts_at = 0.0
         self._most_connections = settings.worker_connections
@@ -340,7 +342,9 @@ class Engine:
         peer = None if isinstance(address, (str, bytes)) else (address[0], address[1])
         context.slot.count_accepted()
         if serves and self._siblings is not None and context.connections:
-            sibling = self._siblings.better_place(len(context.connections), context.closed, context.now)
+            sibling = self._siblings.better_place(
+                len(context.connections), context.closed, context.now, self.is_full
+            )
             if sibling is not None and self._pass_on(sibling, fd, listener, peer):
                 return True
             if self._siblings.is_crowded:

@@ -36,5 +36,5 @@ cdef class Siblings:
     cdef double _share
     cdef public bint is_crowded
     cdef public double recall_at
-    cpdef Sibling better_place(self, long long here, long long closed, double now)
+    cpdef Sibling better_place(self, long long here, long long closed, double now, bint is_full)
     cdef bint _is_fuller(self, long long here, long long least)

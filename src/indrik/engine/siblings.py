@@ -137,16 +137,17 @@ class Siblings:
     # --- a new connection ---
 
     def better_place(
-        self, here: cython.longlong, closed: cython.longlong, now: cython.double
+        self, here: cython.longlong, closed: cython.longlong, now: cython.double, is_full: cython.bint
     ) -> Sibling | None:
         """Who should have a connection that was just accepted while `here` others are open and `closed` have
-        ended in all; None: this worker.
+        ended in all; None: this worker. is_full: a request on it would have to wait for the others of this
+        worker.
         """
         count: cython.longlong
         least: cython.longlong = 0
         found: Sibling | None = None
         sibling: Sibling
-        queued: cython.bint = self.slot.is_queueing()
+        queued: cython.bint = is_full or self.slot.is_queueing()
         # They come in heaps: a turn accepts several, and the next one answers them.
         self._short += (min(closed - self._closed, _HEAP) - self._short) / _MEMORY
         self._closed = closed
@@ -173,7 +174,7 @@ class Siblings:
                     found = sibling
                     least = count
         if found is None or queued:
-            # Whole requests wait here: whoever has none of those is freer.
+            # Whole requests wait here, or would: whoever has none of those is freer.
             return found
         if not self._is_fuller(here, least):
             return None

@@ -42,10 +42,10 @@ class Family:
         for slot, count in zip(self.slots, counts, strict=True):
             slot.note_open(count)
 
-    def choice(self, here: int, now: float = NOW) -> int | None:
+    def choice(self, here: int, now: float = NOW, is_full: bool = False) -> int | None:
         """Where one goes that was accepted while `here` are open; after `churn` each one ends another."""
         self.closed += self.ending
-        found = self.siblings.better_place(here, self.closed, now)
+        found = self.siblings.better_place(here, self.closed, now, is_full)
         return None if found is None else found.number
 
     def churn(self) -> None:
@@ -142,7 +142,7 @@ def test_those_on_their_way_count(family: Family) -> None:
         assert family.pass_on(1)
     assert family.choice(4) == 2
     other = family.seen_by(3)
-    found = other.better_place(9, 0, NOW)
+    found = other.better_place(9, 0, NOW, False)
     assert found is not None
     assert found.number == 2
 
@@ -181,6 +181,14 @@ def test_requests_that_wait_here_go_before_numbers(family: Family) -> None:
     family.slots[0].note_queued(1)
     family.slots[3].note_queued(2)
     assert family.choice(2) == 2
+
+
+def test_without_anybody_free_here_it_goes_to_another(family: Family) -> None:
+    family.have_open(1, 1, 0, 2)
+    family.churn()
+    family.have_open(1, 1, 0, 2)
+    assert family.choice(1) is None
+    assert family.choice(1, is_full=True) == 2
 
 
 def test_with_requests_waiting_everywhere_it_stays(family: Family) -> None:
