@@ -45,14 +45,16 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_scope(server: Server) -> None:
-    with client(server, "/scope?a=1", subprotocols=["x", "y"]) as socket_:
-        port = socket_.local_address[1]
+    assert isinstance(server.address, tuple)
+    connection = socket.create_connection(server.address)
+    # Asked now: the application closes as soon as it has said what it was given.
+    port = connection.getsockname()[1]
+    with client(server, "/scope?a=1", subprotocols=["x", "y"], sock=connection) as socket_:
         shown = json.loads(socket_.recv())
     types = shown.pop("types")
     headers = dict(shown.pop("headers"))
     assert headers["upgrade"] == "websocket"
     assert headers["sec-websocket-version"] == "13"
-    assert isinstance(server.address, tuple)
     assert shown == {
         "type": "websocket", "asgi": {"version": "3.0", "spec_version": "2.5"}, "http_version": "1.1",
         "scheme": "ws", "path": "/scope", "raw_path": "/scope", "query_string": "a=1", "root_path": "",
