@@ -81,13 +81,24 @@ test: ONCE := $(if $(ARGS),,--skip-never-compiled)
 test: test-compiled test-uncompiled ## Run every test, compiled and uncompiled
 	@echo "== all tests passed, compiled and uncompiled, in $$(( $$(date +%s) - $(STARTED) )) s"
 
+# What fails among thousands of others, on all processors, runs once more by itself, one after the other: then it
+# has the machine to itself, and a fault that is one shows again. Both runs are seen.
+define run_tests
+status=0; $(1) -n $(JOBS) --dist worksteal $(2) -o cache_dir=$(3) --cache-clear || status=$$?; \
+if [ $$status -eq 1 ]; then \
+	echo "== what has failed, once more by itself"; \
+	$(1) $(2) -o cache_dir=$(3) --last-failed --last-failed-no-failures=none --maxfail=1 || exit 1; \
+	echo "== passed by itself, failed among the others: see above"; \
+elif [ $$status -ne 0 ]; then exit $$status; fi
+endef
+
 test-compiled: $(VENV)/.stamp-package ## Run every test on the compiled package
 	@echo "== tests, compiled"
-	@$(VENV)/bin/pytest -n $(JOBS) --dist worksteal --build=compiled $(ARGS)
+	@$(call run_tests,$(VENV)/bin/pytest,--build=compiled $(ARGS),build/pytest-compiled)
 
 test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled package
 	@echo "== tests, uncompiled"
-	@$(PURE)/bin/pytest -n $(JOBS) --dist worksteal --build=uncompiled $(ONCE) $(ARGS)
+	@$(call run_tests,$(PURE)/bin/pytest,--build=uncompiled $(ONCE) $(ARGS),build/pytest-uncompiled)
 
 .PHONY: lint
 lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
