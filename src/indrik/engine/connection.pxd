@@ -4,7 +4,7 @@ from indrik.engine.inlet cimport BodyInlet, Inlet
 from indrik.engine.passable cimport Passable
 from indrik.engine.timers cimport Timer, TimerQueue, disarm
 from indrik.engine.transport cimport monotonic, receive
-from indrik.protocol.octets cimport head_end
+from indrik.protocol.octets cimport head_end, section
 from indrik.protocol.partial_head cimport PartialHead
 from indrik.protocol.request cimport Request
 

@@ -24,7 +24,7 @@ from indrik.engine.timers import TimerQueue, disarm
 from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
-from indrik.protocol.octets import head_end
+from indrik.protocol.octets import head_end, section
 from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.proxy_header import parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
@@ -302,9 +302,9 @@ class Connection(Passable):
                 body_end = end + length
                 self._input = data[body_end:] if len(data) > body_end else b""
                 if self._context.streams:
-                    self._hand_over(request, data[end:body_end])
+                    self._hand_over(request, section(data, end, body_end))
                 else:
-                    self._hand_over(request, BytesIO(data[end:body_end]))
+                    self._hand_over(request, BytesIO(section(data, end, body_end)))
             else:
                 self._input = data[end:]
                 self._expect_body(request)

@@ -1,6 +1,8 @@
 from indrik.engine.exchange cimport Exchange
 from indrik.protocol.request cimport Request
 
+cdef long long CHUNKED
+
 cdef class EnvironBuilder:
     cdef object _settings
     cdef dict _templates

@@ -18,6 +18,7 @@ from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.forwarding import Forwarding, ProxyHeaders
 from indrik.net.listeners import Listener
 from indrik.protocol.fields import FieldName, mark_scheme
+from indrik.protocol.framing import CHUNKED
 from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
@@ -146,9 +147,9 @@ class EnvironBuilder:
             environ[record[1]] = values[index]
         if len(environ) != expected:
             self._join_repeated(environ, names, values)
-        if request.is_chunked:
+        if request.content_length == CHUNKED:
             self._set_length(environ)
-        if self._script_name or "HTTP_SCRIPT_NAME" in environ:
+        if self._script_name or request.has_underscore:
             self._split_path(environ, path, request)
         if request.has_scheme and request.is_trusted:
             self._set_scheme(environ)

@@ -70,7 +70,8 @@ class Response:
         self._prepared = None
         complete(
             head,
-            request.method == "HEAD",
+            # The length first: it is at hand, comparing is a call.
+            len(request.method) == 4 and request.method == "HEAD",
             request.minor_version,
             exchange.keep_alive(),
             length,

@@ -7,6 +7,7 @@ from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, prepare
 
 cdef long long UNKNOWN_LENGTH
+cdef object _write
 
 cdef class StartResponse(Response):
     cdef WSGIGateway _gateway

@@ -15,6 +15,7 @@ if cython.compiled:
         PyContext_Enter,
         PyContext_Exit,
     )
+    from cython.cimports.indrik.gateway.cmethod import PyMethod_New
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.timers import NEVER
@@ -63,6 +64,9 @@ class StartResponse(Response):
         self._prepared = prepare(status, headers)
         self.status = status
         self.headers = headers
+        if cython.compiled:
+            # self.write, without looking for it.
+            return PyMethod_New(_write, self)
         return self.write
 
     def write(self, data: Any) -> None:
@@ -177,6 +181,9 @@ class StartResponse(Response):
             exchange.send_file(os.dup(fd), position, count)
             self.sent = count
         return True
+
+
+_write = StartResponse.write
 
 
 class WSGIGateway(Handler):

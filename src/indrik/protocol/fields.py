@@ -84,7 +84,7 @@ def field_name(text: str) -> FieldName:
     )
     if len(_known) < _KEPT:
         _known[spelling] = record
-        number = _slot(spelling, 0, len(spelling))
+        number = _slot_of(spelling)
         chain = _table[number]
         if chain is None:
             _table[number] = chain = []
@@ -106,16 +106,19 @@ def mark_scheme(name: str) -> None:
 
 def _forget(spelling: bytes) -> None:
     del _known[spelling]
-    number = _slot(spelling, 0, len(spelling))
+    number = _slot_of(spelling)
     _table[number] = [entry for entry in _table[number] or () if entry[0] != spelling] or None
 
 
-def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
+def _slot(
+    first: cython.Py_ssize_t, middle: cython.Py_ssize_t, last: cython.Py_ssize_t, size: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
     """A hash of three octets and the length: names that browsers and proxies send hardly collide."""
-    first: cython.Py_ssize_t = data[start]
-    middle: cython.Py_ssize_t = data[(start + end) >> 1]
-    last: cython.Py_ssize_t = data[end - 1]
-    return ((first * 31 + middle * 7 + last) * 13 + (end - start) * 61) & 1023
+    return ((first * 31 + middle * 7 + last) * 13 + size * 61) & 1023
+
+
+def _slot_of(spelling: bytes) -> int:
+    return _slot(spelling[0], spelling[len(spelling) >> 1], spelling[-1], len(spelling))
 
 
 def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> FieldName | None:
@@ -123,18 +126,19 @@ def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -
     before.
     """
     if cython.compiled:
-        chain: list = _table[_slot(data, start, end)]
+        # 0 <= start < end <= len(data) is checked here, so all octets below are inside of `data`.
+        if start < 0 or start >= end or end > len(data):
+            raise IndexError("a name outside of the data")
+        octets: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, data)) + start
+        size: cython.Py_ssize_t = end - start
+        chain: list = _table[_slot(octets[0], octets[size >> 1], octets[size - 1], size)]
         if chain is None:
             return None
         entry: tuple
         spelling: bytes
-        octets: cython.p_char = data
         for entry in chain:
             spelling = entry[0]
-            # _slot has shown that start and end - 1 are inside of `data`.
-            if len(spelling) == end - start and memcmp(
-                cython.cast(cython.p_char, spelling), octets + start, end - start
-            ) == 0:
+            if len(spelling) == size and memcmp(cython.cast(cython.p_char, spelling), octets, size) == 0:
                 return entry[1]
         return None
     return _known.get(data[start:end])

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import cython
 
+from indrik.protocol.octets import digits
 from indrik.protocol.refusals import ExpectationFailed, InvalidFraming, UnknownCoding
-
-#: A Content-Length of more digits than this overflows 63 bits in somebody's parser.
-_MOST_DIGITS = 18
 
 #: `body_length` of a chunked message.
 CHUNKED = -2
 
 
-def body_length(length: str | None, codings: str | None, minor_version: int) -> int:
+def body_length(length: str | None, codings: str | None, minor_version: cython.int) -> cython.longlong:
     """Length of a request body in bytes, or `CHUNKED`; 0 where nothing announces a body.
 
     `length` and `codings` are the values of Content-Length and Transfer-Encoding, None if absent, the values
@@ -27,13 +25,15 @@ def body_length(length: str | None, codings: str | None, minor_version: int) -> 
         return _chunked(length, codings, minor_version)
     if length is None:
         return 0
-    # A repeated field was joined, so it is no number either. isdigit() alone takes other scripts' digits for
-    # digits.
-    if not (length.isascii() and length.isdigit()):
+    # A repeated field was joined, so it is no number either.
+    number: cython.longlong = digits(length)
+    if number < 0:
+        # isdigit() alone takes other scripts' digits for digits.
+        if length.isascii() and length.isdigit():
+            # One of more digits than `digits` takes overflows 63 bits in somebody's parser.
+            raise InvalidFraming(f"Content-Length {length[:60]!r} has too many digits")
         raise InvalidFraming(f"Content-Length {length[:60]!r} is not one number")
-    if len(length) > _MOST_DIGITS:
-        raise InvalidFraming(f"Content-Length {length[:60]!r} has too many digits")
-    return int(length)
+    return number
 
 
 def _chunked(length: str | None, codings: str, minor_version: int) -> int:

@@ -1,6 +1,6 @@
 from indrik.protocol.fields cimport known_field
-from indrik.protocol.framing cimport keeps_alive
-from indrik.protocol.octets cimport cut, find, has_at, is_field_text, is_target
+from indrik.protocol.framing cimport body_length, keeps_alive
+from indrik.protocol.octets cimport cut, decode, find, has_at, is_field_text, is_target
 from indrik.protocol.request cimport Request
 
 cdef int _TAB
@@ -36,6 +36,7 @@ cdef class HeadParser:
     cdef bint _any_version
     cdef bint _casefold
     cdef str _last_host
+    cdef bytes _last_octets
     cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
     cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _request_line(self, Request request, bytes data, str text, Py_ssize_t end)

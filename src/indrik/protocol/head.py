@@ -28,7 +28,7 @@ from indrik.protocol.fields import (
 )
 from indrik.protocol.framing import body_length, keeps_alive, wants_continue
 from indrik.protocol.limits import Limits
-from indrik.protocol.octets import cut, find, has_at, is_field_text, is_target, is_token
+from indrik.protocol.octets import cut, decode, find, has_at, is_field_text, is_target, is_token
 from indrik.protocol.refusals import (
     ContentTooLarge,
     FieldsTooLarge,
@@ -95,6 +95,7 @@ class HeadParser:
         self._casefold = limits.casefold_method
         self._common_methods = _COMMON_METHODS
         self._last_host = ""
+        self._last_octets = b""
         self.head_limit = limits.head
 
     def parse(self, data: bytes, end: cython.Py_ssize_t, is_trusted: cython.bint) -> Request:
@@ -130,8 +131,10 @@ class HeadParser:
             eol = data.find(b"\r\n") + 2
             data = data[:eol] + _FOLD.sub(b" ", data[eol:end])
             end = len(data)
-        # Latin-1 is one character an octet, so an index into `data` is one into `text` too.
-        text = data[:end].decode("latin-1")
+        # Latin-1 is one character an octet, so an index into `data` is one into `text` too (see `decode`).
+        text = ""
+        if not cython.compiled:
+            text = data[:end].decode("latin-1")
 
         eol = find(data, _CR, 0, end)
         self._check_line(data, 0, eol)
@@ -140,6 +143,7 @@ class HeadParser:
         request.is_trusted = is_trusted
         request.has_scheme = False
         request.has_upgrade = False
+        request.has_underscore = False
 
         at = eol + 2
         while True:
@@ -152,10 +156,10 @@ class HeadParser:
             colon = find(data, _COLON, at, eol)
             octet = data[at]
             if colon <= at or octet == _SPACE or octet == _TAB:
-                self._refuse_line(text[at:eol])
+                self._refuse_line(decode(data, text, at, eol))
             record = known_field(data, at, colon)
             if record is None:
-                record = self._name(text[at:colon])
+                record = self._name(decode(data, text, at, colon))
             # The CR at `eol` ends the first of these loops.
             at = colon + 1
             octet = data[at]
@@ -167,10 +171,18 @@ class HeadParser:
             while last > at and (octet == _SPACE or octet == _TAB):
                 last -= 1
                 octet = data[last - 1]
-            value = cut(text, at, last)
+            meaning = record[3]
+            # Most requests are for the host of the one before.
+            if (
+                meaning == HOST
+                and last - at == len(self._last_octets)
+                and has_at(data, self._last_octets, at)
+            ):
+                value = self._last_host
+            else:
+                value = decode(data, text, at, last)
             at = eol + 2
 
-            meaning = record[3]
             if meaning != ORDINARY:
                 if meaning == HOST:
                     hosts += 1
@@ -189,9 +201,11 @@ class HeadParser:
                     request.has_scheme = True
                 elif meaning == UPGRADE:
                     request.has_upgrade = True
-                elif meaning == UNDERSCORE and not self._maps_underscore(record[0], is_trusted):
-                    dropped += 1
-                    continue
+                elif meaning == UNDERSCORE:
+                    if not self._maps_underscore(record[0], is_trusted):
+                        dropped += 1
+                        continue
+                    request.has_underscore = True
             names.append(record)
             values.append(value)
         # A dropped field counts against the number of fields all the same.
@@ -222,7 +236,8 @@ class HeadParser:
             request.keep_alive = request.minor_version >= 1
         else:
             request.keep_alive = keeps_alive(connection, request.minor_version)
-        if request.method == "CONNECT":
+        # The length first: it is at hand, comparing is a call.
+        if len(request.method) == 7 and request.method == "CONNECT":
             if request.uri[0] == "/":
                 raise InvalidTarget(f"CONNECT needs host:port, not {request.uri[:120]!r}")
             request.keep_alive = False
@@ -254,17 +269,18 @@ class HeadParser:
         elif space < last and has_at(data, b" HTTP/1.0", last):
             request.minor_version = 0
         else:
-            last = text.rfind(" ", 0, end)
+            last = data.rfind(b" ", 0, end)
             if last == space:
-                raise InvalidRequestLine(f"{text[: min(end, 120)]!r} is not METHOD SP target SP version")
-            request.minor_version = self._version(text[last + 1 : end])
+                shown = decode(data, text, 0, min(end, 120))
+                raise InvalidRequestLine(f"{shown!r} is not METHOD SP target SP version")
+            request.minor_version = self._version(decode(data, text, last + 1, end))
         if space == 3 and has_at(data, b"GET", 0):
             method = "GET"
         else:
-            method = cut(text, 0, space) if space > 0 else ""
+            method = decode(data, text, 0, space) if space > 0 else ""
             if method not in self._common_methods:
                 method = self._method(method)
-        uri = cut(text, space + 1, last)
+        uri = decode(data, text, space + 1, last)
         if not is_target(uri):
             raise InvalidTarget(f"request target {uri[:120]!r}")
         request.method = method
@@ -356,7 +372,7 @@ class HeadParser:
         raise InvalidField(f"{line[:60]!r} is not a header field")
 
     def _check_host(self, host: str) -> None:
-        # Most requests are for the host of the one before.
         if not _is_authority(host):
             raise InvalidHost(f"Host {host[:120]!r}")
         self._last_host = host
+        self._last_octets = host.encode("latin-1")

@@ -1,3 +1,4 @@
+cdef bytes _CLASS
 cdef unsigned long long _SPACES
 cdef unsigned long long _DELETES
 cdef unsigned long long _ONES
@@ -5,7 +6,9 @@ cdef unsigned long long _HIGH_BITS
 
 cpdef Py_ssize_t first_forbidden(bytes data, Py_ssize_t start, Py_ssize_t end) except -2
 cpdef bint is_plain(str text) except -1
+cpdef str decode(bytes data, str text, Py_ssize_t start, Py_ssize_t end)
 cpdef str cut(str text, Py_ssize_t start, Py_ssize_t end)
+cpdef bytes section(bytes data, Py_ssize_t start, Py_ssize_t end)
 cpdef Py_ssize_t head_end(bytes data, Py_ssize_t start) except -2
 cpdef bint is_target(str text) except -1
 cpdef long long digits(str text) except -2

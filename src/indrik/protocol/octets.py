@@ -11,6 +11,7 @@ if cython.compiled:
     from cython.cimports.cpython.unicode import (
         PyUnicode_1BYTE_DATA,
         PyUnicode_1BYTE_KIND,
+        PyUnicode_DecodeLatin1,
         PyUnicode_KIND,
         PyUnicode_Substring,
     )
@@ -46,8 +47,8 @@ def first_forbidden(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_
         # 0 <= start <= end <= len(data) is checked here, so no index below leaves `data`.
         if start < 0 or end > len(data):
             raise IndexError("scan outside of the data")
-        octets: cython.p_uchar = data
-        classes: cython.p_uchar = _CLASS
+        octets: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, data))
+        classes: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, _CLASS))
         index: cython.Py_ssize_t = start
         while index < end:
             if classes[octets[index]] != 0:
@@ -72,15 +73,22 @@ def is_field_text(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t)
         # 0 <= start <= end <= len(data) is checked here, so no index below leaves `data`.
         if start < 0 or end > len(data):
             raise IndexError("scan outside of the data")
-        octets: cython.p_uchar = data
-        classes: cython.p_uchar = _CLASS
+        # By way of p_char, which costs nothing for bytes; any other pointer is asked for by a call.
+        octets: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, data))
+        classes: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, _CLASS))
         word: cython.ulonglong
+        first: cython.Py_ssize_t = start
         while start + 8 <= end:
             # Eight octets at once: no high bit is set below unless an octet is under 0x20, DEL or obs-text.
             memcpy(cython.address(word), octets + start, 8)
             if ((word - _SPACES) | ((word ^ _DELETES) - _ONES) | word) & _HIGH_BITS:
                 break
             start += 8
+        if start + 8 > end and first + 8 <= end:
+            # The rest together with octets before it, which are known already.
+            memcpy(cython.address(word), octets + end - 8, 8)
+            if not ((word - _SPACES) | ((word ^ _DELETES) - _ONES) | word) & _HIGH_BITS:
+                return True
         while start < end:
             if classes[octets[start]] != 0:
                 return False
@@ -114,6 +122,16 @@ def has_at(data: bytes, piece: bytes, start: cython.Py_ssize_t) -> cython.bint:
         octets: cython.p_char = data
         return memcmp(octets + start, cython.cast(cython.p_char, piece), size) == 0
     return data.startswith(piece, start)
+
+
+def section(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> bytes:
+    """`data[start:end]` for indexes inside of it, without objects for the indexes."""
+    if cython.compiled:
+        if start < 0 or end < start or end > len(data):
+            raise IndexError("a section outside of the data")
+        octets: cython.p_char = data
+        return PyBytes_FromStringAndSize(octets + start, end - start)
+    return data[start:end]
 
 
 def head_end(data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -175,6 +193,18 @@ def is_plain(text: str) -> cython.bint:
                 return False
         return True
     return text.isascii() and text.isprintable()
+
+
+def decode(data: bytes, text: str, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> str:
+    """`data[start:end]` as Latin-1; `text` is all of `data` in this way, which only an uncompiled run needs:
+    there a second slice is cheaper than a second decoding.
+    """
+    if cython.compiled:
+        if start < 0 or end < start or end > len(data):
+            raise IndexError("decoding outside of the data")
+        octets: cython.p_char = data
+        return PyUnicode_DecodeLatin1(octets + start, end - start, cython.NULL)
+    return text[start:end]
 
 
 def cut(text: str, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> str:

@@ -13,4 +13,5 @@ cdef class Request:
     cdef public bint is_trusted
     cdef public bint has_scheme
     cdef public bint has_upgrade
+    cdef public bint has_underscore
     cdef public str route

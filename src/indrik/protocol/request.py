@@ -23,7 +23,8 @@ class Request:
     names, values: the header fields in their order; `names` are `FieldName` records.
     content_length: bytes, 0 without a body, `framing.CHUNKED` for a chunked one.
     is_trusted: the peer is a proxy that may say for whom it forwards; has_scheme: it may have said the
-    scheme. has_upgrade: there is an Upgrade field. route: the rule that it matches; None or
+    scheme. has_upgrade: there is an Upgrade field. has_underscore: there is a field with an
+    underscore in its name that was not left out. route: the rule that it matches; None or
     absent unless that was found before the application is called.
     """
 
@@ -41,6 +42,7 @@ class Request:
     is_trusted: bool
     has_scheme: bool
     has_upgrade: bool
+    has_underscore: bool
     route: str | None
 
     @property

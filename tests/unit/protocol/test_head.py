@@ -14,7 +14,7 @@ from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
 from indrik.protocol.octets import head_end
 from indrik.protocol.partial_head import PartialHead
-from indrik.protocol.refusals import InvalidFraming, RequestRefused, UnknownCoding
+from indrik.protocol.refusals import InvalidFraming, InvalidHost, RequestRefused, UnknownCoding
 
 TOKEN = st.text("abcXYZ019-.!#$%&'*+^`|~", min_size=1, max_size=12)
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
@@ -131,3 +131,24 @@ class TestFraming:
         assert wants_continue("100-Continue", 1)
         assert not wants_continue("100-continue", 0)
         assert not wants_continue(None, 1)
+
+
+def test_the_host_of_the_request_before_changes_nothing() -> None:
+    parser = HeadParser(Limits())
+
+    def read(host: str) -> str:
+        data = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1")
+        request = parser.parse(data, head_end(data, 0), False)
+        assert request.values == [request.host]
+        return request.host
+
+    for host in ("a.example", "a.example", "b.example", "a.exampl", "a.example.", "", "b.example"):
+        assert read(host) == host
+    for host in ("a/example", "b example", "a.example, b.example", "a.example\xe9"):
+        read("a.example")
+        for _ in range(2):
+            with pytest.raises(InvalidHost):
+                read(host)
+    data = b"GET / HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n"
+    with pytest.raises(InvalidHost):
+        parser.parse(data, head_end(data, 0), False)

@@ -41,7 +41,7 @@ def test_is_field_text(span: tuple[bytes, int, int]) -> None:
     assert bool(octets.is_field_text(data, start, end)) == plain
 
 
-@pytest.mark.parametrize("place", [0, 7, 8, 15, 16, 20])
+@pytest.mark.parametrize("place", [0, 7, 8, 12, 13, 15, 16, 20])
 def test_is_field_text_in_every_place(place: int) -> None:
     data = bytearray(b"x" * 21)
     refused = set()
@@ -56,6 +56,13 @@ def test_is_field_text_in_every_place(place: int) -> None:
 def test_find(span: tuple[bytes, int, int], octet: int) -> None:
     data, start, end = span
     assert octets.find(data, octet, start, end) == data.find(octet, start, end)
+
+
+@given(spans())
+def test_decode_and_section(span: tuple[bytes, int, int]) -> None:
+    data, start, end = span
+    assert octets.decode(data, data.decode("latin-1"), start, end) == data[start:end].decode("latin-1")
+    assert octets.section(data, start, end) == data[start:end]
 
 
 @given(DATA, st.integers(0, 30))
@@ -91,6 +98,8 @@ def test_is_plain_and_is_target(text: str) -> None:
         octets.first_forbidden,
         octets.is_field_text,
         lambda data, start, end: octets.find(data, 13, start, end),
+        lambda data, start, end: len(octets.decode(data, data.decode(), start, end)) < 4,
+        lambda data, start, end: len(octets.section(data, start, end)) < 4,
     ],
 )
 @pytest.mark.parametrize(("start", "end"), [(-1, 2), (0, 4)])
