@@ -1,0 +1,80 @@
+"""Where the links of the repository's Markdown lead: to which committed file, and whether its anchor is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from docsite.markdown import Link, find_anchors, find_links
+
+EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+class BrokenLink(ValueError):
+    """A link that leads nowhere; the text says why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a link leads: a committed file and an anchor in it ("" for none)."""
+
+    path: Path
+    anchor: str
+
+
+def is_external(target: str) -> bool:
+    """Whether a link leaves the repository: such a one is not looked at."""
+    return EXTERNAL.match(target) is not None
+
+
+def follow(page: Path, target: str, files: Collection[Path]) -> Place:
+    """The committed file that `target` in `page` means; a folder means its README.md.
+
+    Raises BrokenLink where no code host would find anything, and for an anchor that is no heading's: lines of a
+    source file move, so they have no anchors.
+    """
+    name, _, anchor = target.partition("#")
+    if name.startswith("/"):
+        raise BrokenLink("begins with a slash, which is another place on each host: write it from the page's folder")
+    # No resolve(): a link through a symbolic link is none that a code host follows.
+    path = normal(page.parent / unquote(name)) if name else page
+    if path not in files:
+        readme = path / "README.md"
+        if readme not in files:
+            missing = "is a folder without README.md" if path.is_dir() else "is no committed file"
+            raise BrokenLink(f"{missing}: link to a file")
+        path = readme
+    if anchor:
+        if path.suffix != ".md":
+            raise BrokenLink("has an anchor in a file that has no headings: link to the file")
+        anchors = find_anchors(path.read_text(encoding="utf-8"))
+        if anchor not in anchors:
+            raise BrokenLink(f"names no heading of {path.name}; it has {', '.join(sorted(anchors))}")
+    return Place(path, anchor)
+
+
+def normal(path: Path) -> Path:
+    """An absolute path without `..`, symbolic links left as they are."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return Path(*parts)
+
+
+def places(page: Path, text: str, files: Collection[Path]) -> tuple[list[tuple[Link, Place]], list[str]]:
+    """Every link of a page to the repository with where it leads; and a sentence for each broken one."""
+    found, broken = [], []
+    for link in find_links(text):
+        if is_external(link.target):
+            continue
+        try:
+            found.append((link, follow(page, link.target, files)))
+        except BrokenLink as error:
+            broken.append(f"line {link.line}: the link to {link.target} {error}")
+    return found, broken
