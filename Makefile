@@ -101,11 +101,11 @@ test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled pack
 	@$(call run_tests,$(PURE)/bin/pytest,--build=uncompiled $(ONCE) $(ARGS),build/pytest-uncompiled)
 
 .PHONY: lint
-lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
+lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, links, settings without behaviour
 	@failed=; check() { echo "== $$1"; shift; "$$@" || failed=1; }; \
 	check "ruff" $(VENV)/bin/ruff check .; \
 	check "mypy" $(VENV)/bin/mypy; \
-	check "layers, derived files, front door, build" $(VENV)/bin/pytest -q tests/repo; \
+	check "layers, derived files, pages, front door, build" $(VENV)/bin/pytest -q tests/repo; \
 	check "settings that are not supported yet" $(VENV)/bin/python -m indrik.config.derived --unsupported; \
 	if [ -n "$$failed" ]; then echo "make: lint failed, see above" >&2; exit 1; fi
 

@@ -20,8 +20,8 @@ from typing import Any
 DEADLINE = 120
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-    "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
 
 
@@ -76,8 +76,9 @@ class Window:
     def resize(self, width: int, height: int) -> None:
         """Set the viewport in CSS pixels: a window cannot be as narrow as a phone."""
         self.command(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
 
     def prefer(self, scheme: str) -> None:
         """Prefer a colour scheme, `light` or `dark`."""
@@ -98,7 +99,10 @@ class Window:
 
 @contextmanager
 def open_window() -> Iterator[Window]:
-    """A window with a profile of its own. Raises BrowserError where Chromium or its driver is not installed."""
+    """A window with a profile of its own.
+
+    Raises BrowserError where Chromium or its driver is not installed.
+    """
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         raise BrowserError("no chromium and chromedriver: apt-get install chromium chromium-driver (Debian)")

@@ -1,4 +1,4 @@
-"""What browsers get: every built page is looked through for links that lead nowhere and for what another host serves."""
+"""What browsers get: built pages are searched for links that lead nowhere and for what another host has."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 #: Attributes whose address a browser fetches by itself when it shows the page. Of <link> see LOADING.
 FETCHED = {
-    ("audio", "src"), ("embed", "src"), ("form", "action"), ("iframe", "src"), ("image", "href"), ("img", "src"),
-    ("img", "srcset"), ("input", "src"), ("object", "data"), ("script", "src"), ("source", "src"),
-    ("source", "srcset"), ("track", "src"), ("use", "href"), ("video", "poster"), ("video", "src"),
+    ("audio", "src"), ("embed", "src"), ("form", "action"), ("iframe", "src"), ("image", "href"),
+    ("img", "src"), ("img", "srcset"), ("input", "src"), ("object", "data"), ("script", "src"),
+    ("source", "src"), ("source", "srcset"), ("track", "src"), ("use", "href"), ("video", "poster"),
+    ("video", "src"),
 }  # fmt: skip
 #: Relations of a <link> for which a browser fetches something, or opens a connection.
 LOADING = {
-    "apple-touch-icon", "dns-prefetch", "icon", "manifest", "mask-icon", "modulepreload", "preconnect", "prefetch",
-    "preload", "shortcut", "stylesheet",
+    "apple-touch-icon", "dns-prefetch", "icon", "manifest", "mask-icon", "modulepreload", "preconnect",
+    "prefetch", "preload", "shortcut", "stylesheet",
 }  # fmt: skip
 CSS_URL = re.compile(r"url\(\s*['\"]?(?P<url>[^'\")]+)|@import\s+['\"](?P<name>[^'\"]+)")
 # A script has an address of another host where a string begins with one. The namespaces of XML are names.
@@ -25,7 +26,7 @@ SCRIPT_URL = re.compile(r"['\"`](?P<url>(?:https?:|wss?:)?//(?!www\.w3\.org/)[\w
 
 
 class Page(HTMLParser):
-    """One built page: its ids, what it links to, what is fetched with it, and the text of its styles and scripts."""
+    """One built page: its ids, what it links to, and what is fetched with it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -73,10 +74,8 @@ def is_elsewhere(url: str) -> bool:
 
 
 def faults(site: Path) -> list[str]:
-    """A sentence for each broken link and each thing from elsewhere in the pages, styles and scripts of a site."""
-    pages = {
-        path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))
-    }
+    """A sentence for each broken link, and each thing from elsewhere, in pages, styles and scripts."""
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     found = []
     for path, page in pages.items():
         name = path.relative_to(site)

@@ -1,5 +1,5 @@
-"""Sphinx's configuration. The navigation comes from whoever starts Sphinx, as `indrik_navigation`, because it is read
-from docs/README.md; see docsite/__main__.py.
+"""Sphinx's configuration. The navigation is read from docs/README.md by whoever starts Sphinx, and comes as
+`indrik_navigation`; see docsite/__main__.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ root_doc = "index"
 extensions = ["myst_parser"]
 language = "en"
 
-# Markdown as code hosts read it: with what GitHub adds, and without what MyST adds. (`myst_gfm_only` would be the same,
-# but takes every link for one that leaves the site.) Directives in fences are left: tests/repo finds them.
+# Markdown as code hosts read it: with what GitHub adds, and without what MyST adds. (`myst_gfm_only` would be
+# the same, but takes every link for one that leaves the site.) Directives stay: tests/repo finds them.
 myst_enable_extensions = ["alert", "gfm_autolink", "strikethrough", "tasklist"]
 myst_disable_syntax = ["front_matter", "myst_block_break", "myst_line_comment", "myst_role", "myst_target"]
 myst_heading_anchors = 6
@@ -28,6 +28,7 @@ myst_heading_anchors = 6
 smartquotes = False
 
 html_theme = "furo"
+html_favicon = str(HERE / "static" / "icon.svg")
 html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -41,19 +42,21 @@ def make_toctree(name: str, caption: str | None, pages: tuple[str, ...]) -> node
     """What the directive `toctree` would make in the page `name`: unseen in the page, seen in the sidebar."""
     tree = toctree(
         parent=name, entries=[(None, page) for page in pages], includefiles=list(pages), maxdepth=-1,
-        caption=caption, rawcaption=caption, glob=False, hidden=True, includehidden=False, numbered=0, titlesonly=True,
+        caption=caption, rawcaption=caption, glob=False, hidden=True, includehidden=False, numbered=0,
+        titlesonly=True,
     )  # fmt: skip
     return nodes.compound("", tree, classes=["toctree-wrapper"])
 
 
 def add_navigation(app: Any, doctree: nodes.document) -> None:
-    """Give a page that has others below it the tree of them."""
+    """Give a page that has others below it the tree of them, in the section of its title."""
     name, navigation = app.env.docname, app.config.indrik_navigation
+    section = doctree[-1]
     if name == root_doc:
         for caption, pages in navigation.parts:
-            doctree += make_toctree(name, caption, pages)
+            section += make_toctree(name, caption, pages)
     if name in navigation.below:
-        doctree += make_toctree(name, None, navigation.below[name])
+        section += make_toctree(name, None, navigation.below[name])
 
 
 def setup(app: Any) -> dict[str, bool]:

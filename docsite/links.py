@@ -1,4 +1,4 @@
-"""Where the links of the repository's Markdown lead: to which committed file, and whether its anchor is there."""
+"""Where the links of the Markdown pages lead: to which committed file, and whether the anchor is in it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def is_external(target: str) -> bool:
 def follow(page: Path, target: str, files: Collection[Path]) -> Place:
     """The committed file that `target` in `page` means; a folder means its README.md.
 
-    Raises BrokenLink where no code host would find anything, and for an anchor that is no heading's: lines of a
-    source file move, so they have no anchors.
+    Raises BrokenLink where no code host would find anything, and for an anchor that is no heading's: lines of
+    a source file move, so they have no anchors.
     """
     name, _, anchor = target.partition("#")
     if name.startswith("/"):
-        raise BrokenLink("begins with a slash, which is another place on each host: write it from the page's folder")
+        raise BrokenLink("begins with a slash, another place on each host: write it from the page's folder")
     # No resolve(): a link through a symbolic link is none that a code host follows.
     path = normal(page.parent / unquote(name)) if name else page
     if path not in files:

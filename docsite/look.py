@@ -1,8 +1,7 @@
 """`make docs-look`: show every page of the built site in Chromium, wide and narrow, light and dark.
 
-On each it is held that no page is wider than its window, that each picture is there, that nothing is asked of
-another host, and that the browser has nothing to complain about; and the search has to find something. The pictures
-that are kept are for eyes.
+No page may be wider than its window, each picture has to be there, nothing may be asked of another host, the
+browser may have nothing to complain about; and the search has to find something. Screenshots are for eyes.
 """
 
 from __future__ import annotations

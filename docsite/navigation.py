@@ -1,6 +1,6 @@
-"""The site's navigation, read from docs/README.md: each of its sections is a part, each row of its table a page.
+"""The site's navigation, read from docs/README.md: each of its sections is a part, each row in it a page.
 
-A README.md that is listed there brings the pages of its own folder that it lists itself, in a table or a list.
+A README.md that is listed there brings the pages of its own folder that it lists itself, in a table or list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Part:
 
 
 def listed(page: Path, files: Collection[Path]) -> Iterator[tuple[int, Path]]:
-    """The line and the page of the first link in each row or list item of `page`; broken links are passed over."""
+    """The line and the page of the first link in each row or list item; broken ones are passed over."""
     text = page.read_text(encoding="utf-8")
     lines, seen = text.splitlines(), set()
     for link in find_links(text):

@@ -1,7 +1,8 @@
-"""The tree that Sphinx reads: each page where its address will be, its links led to the others, and what they link to.
+"""The tree that Sphinx reads: each page where its address will be, with its links led there, and what they
+lead to.
 
-A page of docs/ keeps its place in the site. What lies elsewhere in the repository is below `repository/`. A source
-file that a page links to becomes a page with its text; other files are offered as they are.
+A page of docs/ keeps its place in the site. What lies elsewhere in the repository is below `repository/`. A
+source file that a page links to becomes a page with its text; other files are offered as they are.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from docsite.links import Place, places
 
 #: Suffix or name of a source file -> how it is highlighted. What is not here is a download.
 LANGUAGES = {
-    ".c": "c", ".conf": "text", ".css": "css", ".html": "html+jinja", ".py": "python", ".sh": "sh", ".toml": "toml",
-    ".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".service": "ini", ".socket": "ini", ".ini": "ini",
-    ".pxd": "cython", "Makefile": "make", "Dockerfile": "docker", "LICENSE": "text",
+    ".c": "c", ".conf": "text", ".css": "css", ".html": "html+jinja", ".ini": "ini", ".pxd": "cython",
+    ".py": "python", ".service": "ini", ".sh": "sh", ".socket": "ini", ".toml": "toml", ".txt": "text",
+    ".yaml": "yaml", ".yml": "yaml", "Dockerfile": "docker", "LICENSE": "text", "Makefile": "make",
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ class Faulty(Exception):
 
 @dataclass(frozen=True)
 class Navigation:
-    """What stands in the sidebar: captions with the pages below them, and the pages that a page has below itself."""
+    """What stands in the sidebar: captions with the pages below them, and the pages below a page."""
 
     parts: tuple[tuple[str, tuple[str, ...]], ...]
     below: dict[str, tuple[str, ...]]
@@ -86,7 +87,7 @@ def source_page(path: Path, root: Path) -> str:
 
 
 def write(tree: Path, root: Path, files: Iterable[Path]) -> Navigation:
-    """Make the tree anew from the committed `files` of `root`. Raises Faulty, with every fault of every page."""
+    """Make the tree anew from the committed `files` of `root`. Raises Faulty with all faults of all pages."""
     committed = frozenset(files)
     faults = navigation.faults(root, committed)
     shutil.rmtree(tree, ignore_errors=True)
