@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from sphinx.errors import SphinxError
 from docsite import built, stage
 from tests.repo.source import ROOT, committed_files
 
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
 
 def build(site: Path, work: Path) -> list[str]:
     """Make the site from the repository, with `work` for what lies between; what is wrong with it."""
@@ -21,7 +24,8 @@ def build(site: Path, work: Path) -> list[str]:
     except stage.Faulty as error:
         return error.faults
     shutil.rmtree(site, ignore_errors=True)
-    warnings = Warnings()
+    pages = {str(work / "pages" / stage.staged(path, ROOT)): path for path in committed_files()}
+    warnings = Warnings(pages)
     try:
         app = Sphinx(
             str(work / "pages"), str(ROOT / "docsite"), str(site), str(work / "doctrees"), "html",
@@ -37,13 +41,22 @@ def build(site: Path, work: Path) -> list[str]:
 
 
 class Warnings:
-    """A stream that keeps the lines that Sphinx warns with."""
+    """A stream that keeps the lines that Sphinx warns with, without colours, and with the pages' own names.
 
-    def __init__(self) -> None:
+    `pages` are the repository's files under the names that Sphinx has for them. A page has the same lines in
+    both.
+    """
+
+    def __init__(self, pages: dict[str, Path]) -> None:
         self.lines: list[str] = []
+        self._pages = pages
 
     def write(self, text: str) -> int:
-        self.lines += [line for line in text.splitlines() if line.strip()]
+        for line in COLOUR.sub("", text).splitlines():
+            name, colon, rest = line.partition(":")
+            page = self._pages.get(name)
+            if line.strip():
+                self.lines.append(line if page is None else f"{page.relative_to(ROOT)}{colon}{rest}")
         return len(text)
 
     def flush(self) -> None:

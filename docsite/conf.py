@@ -24,6 +24,7 @@ language = "en"
 myst_enable_extensions = ["alert", "gfm_autolink", "strikethrough", "tasklist"]
 myst_disable_syntax = ["front_matter", "myst_block_break", "myst_line_comment", "myst_role", "myst_target"]
 myst_heading_anchors = 6
+suppress_warnings = ["myst.strikethrough"]  # which only says that HTML has it
 # Two hyphens are an option's, not a dash.
 smartquotes = False
 
