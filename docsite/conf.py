@@ -13,7 +13,6 @@ from sphinx.addnodes import toctree
 HERE = Path(__file__).resolve().parent
 
 project = "indrik"
-author = "the authors of indrik"
 html_title = "indrik"
 root_doc = "index"
 extensions = ["myst_parser"]
@@ -34,6 +33,7 @@ html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": False}
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ class BrokenLink(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a link leads: a committed file and an anchor in it ("" for none)."""
+    """Where a link leads: a committed file and an anchor in it ("" for none), or a folder of such files."""
 
     path: Path
     anchor: str
@@ -31,7 +32,7 @@ def is_external(target: str) -> bool:
 
 
 def follow(page: Path, target: str, files: Collection[Path]) -> Place:
-    """The committed file that `target` in `page` means; a folder means its README.md.
+    """The committed file that `target` in `page` means; a folder means its README.md if it has one.
 
     Raises BrokenLink where no code host would find anything, and for an anchor that is no heading's: lines of
     a source file move, so they have no anchors.
@@ -40,13 +41,12 @@ def follow(page: Path, target: str, files: Collection[Path]) -> Place:
     if name.startswith("/"):
         raise BrokenLink("begins with a slash, another place on each host: write it from the page's folder")
     # No resolve(): a link through a symbolic link is none that a code host follows.
-    path = normal(page.parent / unquote(name)) if name else page
+    path = Path(os.path.normpath(page.parent / unquote(name))) if name else page
     if path not in files:
+        if not any(path in file.parents for file in files):
+            raise BrokenLink("leads to no committed file")
         readme = path / "README.md"
-        if readme not in files:
-            missing = "is a folder without README.md" if path.is_dir() else "is no committed file"
-            raise BrokenLink(f"{missing}: link to a file")
-        path = readme
+        path = readme if readme in files else path
     if anchor:
         if path.suffix != ".md":
             raise BrokenLink("has an anchor in a file that has no headings: link to the file")
@@ -54,17 +54,6 @@ def follow(page: Path, target: str, files: Collection[Path]) -> Place:
         if anchor not in anchors:
             raise BrokenLink(f"names no heading of {path.name}; it has {', '.join(sorted(anchors))}")
     return Place(path, anchor)
-
-
-def normal(path: Path) -> Path:
-    """An absolute path without `..`, symbolic links left as they are."""
-    parts: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return Path(*parts)
 
 
 def places(page: Path, text: str, files: Collection[Path]) -> tuple[list[tuple[Link, Place]], list[str]]:

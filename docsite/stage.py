@@ -2,7 +2,8 @@
 lead to.
 
 A page of docs/ keeps its place in the site. What lies elsewhere in the repository is below `repository/`. A
-source file that a page links to becomes a page with its text; other files are offered as they are.
+source file that a page links to becomes a page with its text, a folder a list of what is in it; other files
+are offered as they are.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def address(path: Path, root: Path) -> PurePosixPath:
     """Where a page of the repository is in the site, without the last suffix: its name for Sphinx."""
     inside = PurePosixPath(path.relative_to(root).as_posix())
     inside = inside.relative_to("docs") if inside.parts[0] == "docs" else "repository" / inside
+    if path.is_dir():
+        return inside / "index"
     if inside.name == "README.md":
         return inside.with_name("index")
     return inside.with_suffix("") if inside.suffix == ".md" else inside
@@ -60,7 +63,7 @@ def staged(path: Path, root: Path) -> PurePosixPath:
     place = address(path, root)
     if path.suffix == ".md":
         return place.with_name(place.name + ".md")
-    return place.with_name(place.name + ".rst") if language(path) else place
+    return place.with_name(place.name + ".rst") if path.is_dir() or language(path) else place
 
 
 def redirect(page: Path, text: str, links: Iterable[tuple[int, int, Place]], root: Path) -> str:
@@ -77,13 +80,25 @@ def redirect(page: Path, text: str, links: Iterable[tuple[int, int, Place]], roo
 
 def source_page(path: Path, root: Path) -> str:
     """A page, in reStructuredText, that shows a source file. It is in no navigation: links lead to it."""
-    title = str(path.relative_to(root))
     text = path.read_text(encoding="utf-8")
     code = "".join(f"   {line}\n" if line else "\n" for line in text.splitlines())
-    return (
-        f":orphan:\n\n{title}\n{'=' * len(title)}\n\n"
-        f".. code-block:: {language(path)}\n   :force:\n\n{code or '   '}\n"
-    )
+    return f"{orphan(path, root)}.. code-block:: {language(path)}\n   :force:\n\n{code or '   '}\n"
+
+
+def folder_page(folder: Path, root: Path, inside: Iterable[Path]) -> str:
+    """A page that lists the files of a folder, as `source_page`."""
+    rows = [
+        f"- :{'doc' if path.suffix == '.md' or language(path) else 'download'}:"
+        f"`{path.relative_to(folder)} </{address(path, root)}>`\n"
+        for path in sorted(inside)
+    ]
+    return orphan(folder, root) + "".join(rows)
+
+
+def orphan(path: Path, root: Path) -> str:
+    """The beginning of a page that is called after a file or folder."""
+    title = str(path.relative_to(root))
+    return f":orphan:\n\n{title}\n{'=' * len(title)}\n\n"
 
 
 def write(tree: Path, root: Path, files: Iterable[Path]) -> Navigation:
@@ -98,8 +113,12 @@ def write(tree: Path, root: Path, files: Iterable[Path]) -> Navigation:
         faults += [f"{page.relative_to(root)}: {sentence}" for sentence in broken]
         linked |= {place.path for _, place in found}
         put(tree / staged(page, root), redirect(page, text, [(k.start, k.end, p) for k, p in found], root))
+    for folder in [path for path in linked if path.is_dir()]:
+        inside = [path for path in committed if folder in path.parents]
+        put(tree / staged(folder, root), folder_page(folder, root, inside))
+        linked.update(inside)
     for path in linked:
-        if path.suffix == ".md":
+        if path.suffix == ".md" or path.is_dir():
             continue
         if language(path):
             put(tree / staged(path, root), source_page(path, root))

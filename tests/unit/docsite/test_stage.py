@@ -100,6 +100,18 @@ def test_a_source_file_becomes_a_page(root: Path) -> None:
     assert text.endswith("\n   # **code**\n\n   ``x``\n\n")
 
 
+def test_a_folder_becomes_a_list_of_its_files(root: Path) -> None:
+    write(root / "src/b/c.bin", "data")
+    write(root / "docs/how-to/two.md", "# Two\n\n[all](../../src/)\n")
+    staged(root)
+    assert "[all](../repository/src/index.rst)" in read(root, "how-to/two.md")
+    assert read(root, "repository/src/index.rst") == (
+        ":orphan:\n\nsrc\n===\n\n- :doc:`a.py </repository/src/a.py>`\n"
+        "- :download:`b/c.bin </repository/src/b/c.bin>`\n"
+    )
+    assert read(root, "repository/src/b/c.bin") == "data"
+
+
 def test_what_was_there_before_is_gone(root: Path) -> None:
     write(root.parent / "tree" / "old.md", "# Old\n")
     staged(root)
@@ -109,9 +121,11 @@ def test_what_was_there_before_is_gone(root: Path) -> None:
 @pytest.mark.parametrize(
     ("link", "why"),
     [
-        ("nowhere.md", "is no committed file: link to a file"),
-        ("../../../outside.md", "is no committed file: link to a file"),
-        ("../../src", "is a folder without README.md: link to a file"),
+        ("nowhere.md", "leads to no committed file"),
+        ("../../../outside.md", "leads to no committed file"),
+        ("../" * 99 + "outside.md", "leads to no committed file"),
+        ("../../empty", "leads to no committed file"),
+        ("../../src#x", "has an anchor in a file that has no headings: link to the file"),
         ("two.md#nowhere", "names no heading of two.md; it has two"),
         ("#nowhere", "names no heading of one.md; it has one"),
         ("../../src/a.py#L1", "has an anchor in a file that has no headings: link to the file"),
@@ -119,6 +133,7 @@ def test_what_was_there_before_is_gone(root: Path) -> None:
     ],
 )
 def test_a_broken_link_is_refused(root: Path, link: str, why: str) -> None:
+    (root / "empty").mkdir()
     write(root / "docs/how-to/one.md", f"# One\n\n[x]({link})\n")
     write(root / "README.md", "# Project\n")
     assert faults(root) == [f"docs/how-to/one.md: line 3: the link to {link} {why}"]
@@ -130,8 +145,8 @@ def test_every_fault_is_told(root: Path) -> None:
     assert faults(root) == [
         "docs/decisions/0002-y.md is in no navigation: give it a row in a section of docs/README.md",
         "docs/how-to/three.md is in no navigation: give it a row in a section of docs/README.md",
-        "docs/how-to/three.md: line 3: the link to nowhere.md is no committed file: link to a file",
-        "docs/how-to/three.md: line 5: the link to lost.svg is no committed file: link to a file",
+        "docs/how-to/three.md: line 3: the link to nowhere.md leads to no committed file",
+        "docs/how-to/three.md: line 5: the link to lost.svg leads to no committed file",
     ]
 
 
