@@ -101,11 +101,11 @@ test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled pack
 	@$(call run_tests,$(PURE)/bin/pytest,--build=uncompiled $(ONCE) $(ARGS),build/pytest-uncompiled)
 
 .PHONY: lint
-lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, settings without behaviour
+lint: $(VENV)/.stamp-package ## ruff, mypy strict, layers, derived files, links, settings without behaviour
 	@failed=; check() { echo "== $$1"; shift; "$$@" || failed=1; }; \
 	check "ruff" $(VENV)/bin/ruff check .; \
 	check "mypy" $(VENV)/bin/mypy; \
-	check "layers, derived files, front door, build" $(VENV)/bin/pytest -q tests/repo; \
+	check "layers, derived files, pages, front door, build" $(VENV)/bin/pytest -q tests/repo; \
 	check "settings that are not supported yet" $(VENV)/bin/python -m indrik.config.derived --unsupported; \
 	if [ -n "$$failed" ]; then echo "make: lint failed, see above" >&2; exit 1; fi
 
@@ -120,6 +120,30 @@ matrix: ## Run every test on each python3.1x found on PATH or under pyenv
 	done; \
 	[ -z "$$failed" ] || { echo "make: tests failed on Python$$failed, see above" >&2; exit 1; }
 	@echo "== all tests passed on each Python found, in $$(( $$(date +%s) - $(STARTED) )) s"
+
+# Where the site's own tools are installed.
+DOCS ?= .venv-docs
+
+$(DOCS)/.stamp-venv:
+	@tools/preflight $(PYTHON) docs
+	@echo "== virtual environment in $(DOCS)"
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@touch $@
+
+$(DOCS)/.stamp-tools: $(DOCS)/.stamp-venv docs/requirements.txt
+	@echo "== tools of the documentation in $(DOCS)"
+	@$(DOCS)/bin/pip install -q -r docs/requirements.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS)/.stamp-tools ## Build the documentation as a site, into build/docs; a warning or a broken link fails
+	@echo "== documentation"
+	@$(DOCS)/bin/python -m docsite build/docs --work build/docs-work
+	@echo "== no warning and no broken link: open build/docs/index.html"
+
+.PHONY: docs-look
+docs-look: docs ## Look at each page of the site in Chromium, wide and narrow, light and dark
+	@$(DOCS)/bin/python -m docsite.look build/docs --pictures build/docs-look
 
 # Seconds for each harness, and their names (all if empty).
 FUZZ_SECONDS ?= 600
@@ -165,6 +189,6 @@ dist: $(VENV)/.stamp-tools ## Build the sdist, and from it the wheel, into dist/
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-pure .venv-matrix .venv-bench .venv-conformance build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find src tests examples bench conformance -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .venv .venv-pure .venv-matrix .venv-bench .venv-conformance .venv-docs build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests examples bench conformance docsite -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	find src -name '*.so' -delete

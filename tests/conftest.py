@@ -28,6 +28,7 @@ NEVER_COMPILED = (
     "tests/unit/bench/",
     "tests/unit/config/",
     "tests/unit/conformance/",
+    "tests/unit/docsite/",
     "tests/unit/log/",
     "tests/unit/net/",
     "tests/process/test_cli.py",
