@@ -1,4 +1,4 @@
-"""Applications behind the servers of the guides. `application` is WSGI, `asgi` is ASGI; the path says what they do."""
+"""Applications behind the servers of the guides, for WSGI and for ASGI; the path says what they do."""
 
 from __future__ import annotations
 

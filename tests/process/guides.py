@@ -1,7 +1,7 @@
 """The operator's guides as tests see them: their code blocks by name, and an nginx that runs one.
 
-A line `<!-- file: NAME -->` before a block, which a reader does not see, names it. A block without such a line is a
-command or an example of output.
+A line `<!-- file: NAME -->` before a block, which a reader does not see, names it. A block without such a
+line is a command, or a piece of a file.
 """
 
 from __future__ import annotations
@@ -39,6 +39,17 @@ http {{
 }}
 {stream}
 """
+
+
+PAGES = (
+    "systemd.md",
+    "docker.md",
+    "kubernetes.md",
+    "behind-nginx.md",
+    "behind-a-load-balancer.md",
+    "moving-from-gunicorn.md",
+    "moving-from-uwsgi.md",
+)
 
 
 def named_blocks(page: str) -> dict[str, tuple[str, str]]:
