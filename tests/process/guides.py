@@ -10,9 +10,11 @@ import re
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from indrik.config.rows import BY_NAME
 from tests.process.server import DEADLINE, wait_for
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "how-to"
@@ -68,6 +70,29 @@ def adapted(text: str, changes: dict[str, str]) -> str:
         assert old in text, f"{old!r} is not in:\n{text}"
         text = text.replace(old, new)
     return text
+
+
+def settings(text: str) -> dict[str, Any]:
+    """What a configuration file sets."""
+    names: dict[str, Any] = {}
+    exec(text, names)
+    return {name: value for name, value in names.items() if name in BY_NAME}
+
+
+def configurations() -> list[tuple[str, str]]:
+    """Page and name of each configuration file of indrik."""
+    return [(page, name) for page in PAGES for name in named_blocks(page) if name.endswith(".conf.py")]
+
+
+def dockerfile() -> dict[str, list[str]]:
+    """Instruction -> what follows it, one entry for each time; continued lines are joined."""
+    text = block("docker.md", "Dockerfile").replace("\\\n", " ")
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(" ")
+        if name:
+            found.setdefault(name, []).append(rest)
+    return found
 
 
 def free_port() -> int:

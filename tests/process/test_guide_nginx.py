@@ -107,9 +107,7 @@ def told(connection: http.client.HTTPConnection, **headers: str) -> dict[str, An
     return found
 
 
-def test_the_client_is_seen_and_not_nginx(
-    shop: Shop, https: Callable[[], Nginx], folder: Path
-) -> None:
+def test_the_client_is_seen_and_not_nginx(shop: Shop, https: Callable[[], Nginx], folder: Path) -> None:
     shop("application", "indrik.conf.py")
     assert (folder / "http.sock").stat().st_mode & 0o777 == 0o770
     connection = client(https().port)
@@ -139,9 +137,7 @@ def test_bodies_both_ways(shop: Shop, https: Callable[[], Nginx]) -> None:
     connection.close()
 
 
-def test_a_file_that_the_application_gives_away(
-    shop: Shop, https: Callable[[], Nginx], folder: Path
-) -> None:
+def test_a_file_that_the_application_gives_away(shop: Shop, https: Callable[[], Nginx], folder: Path) -> None:
     (folder / "protected").mkdir()
     (folder / "protected" / "invoice").write_bytes(b"pay me")
     shop("application", "indrik.conf.py")
@@ -194,9 +190,7 @@ def test_proxy_protocol(shop: Shop, nginx: NginxFactory, folder: Path) -> None:
     connection.close()
 
 
-def test_nginx_behind_a_balancer(
-    shop: Shop, nginx: NginxFactory, folder: Path
-) -> None:
+def test_nginx_behind_a_balancer(shop: Shop, nginx: NginxFactory, folder: Path) -> None:
     shop("application", "indrik.conf.py")
     port = free_port()
     upstream = f"upstream shop {{ server unix:{folder}/http.sock; }}\n"
