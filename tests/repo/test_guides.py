@@ -92,7 +92,7 @@ def test_indrik_takes_it(shop: Path, page: str, name: str) -> None:
 def test_settings_exist(page: str) -> None:
     """What stands alone in code and looks like a setting is one, or is known to be something else."""
     others = {
-        "cache2", "fail_timeout", "proxy_buffering", "proxy_pass", "proxy_read_timeout",
+        "cache2", "proxy_buffering", "proxy_pass", "proxy_read_timeout",
         "proxy_http_version", "set_real_ip_from", "stop_grace_period", "uwsgi_pass",
     }  # fmt: skip
     text = (FOLDER / page).read_text(encoding="utf-8")
