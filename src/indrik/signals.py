@@ -34,7 +34,8 @@ SIGNALS = (
     Row(
         "TERM",
         "Graceful stop: workers finish what they have and what the kernel has queued for them, within"
-        " `graceful_timeout`; what is left then is killed. Ends with status 0.",
+        " `graceful_timeout`; what is left then is killed. Ends with status 0. With `stop_delay` that begins"
+        " so many seconds later, or with a second TERM.",
         "Graceful stop: requests in progress are finished, connections are told to close, the process"
         " ends with status 0. While the application is still loading it ends at once.",
         "handle_exit",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from indrik.config.processors import usable_processors
 from tests.process.conftest import ServerFactory
 from tests.process.server import get_on, is_alive, read_answer, wait_for
 
@@ -57,6 +58,54 @@ def test_term_answers_what_runs_and_what_waits(serve: ServerFactory) -> None:
     finally:
         for sock in socks:
             sock.close()
+
+
+def test_stop_delay(serve: ServerFactory) -> None:
+    server = serve("--stop-delay", "2").wait_ready()
+    with server.connect() as kept:
+        pid = get_on(kept).split()[0]
+        begin = time.monotonic()
+        server.send(signal.SIGTERM)
+        server.wait_for_log("Serving for another 2 s before the stop")
+        assert server.get().split()[0] == pid
+        # Its connection is not told to close, as it would be by a worker that leaves.
+        assert get_on(kept).split()[0] == get_on(kept).split()[0] == pid
+        assert server.wait_exit() == 0
+        assert time.monotonic() - begin >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_second_signal_ends_the_stop_delay(serve: ServerFactory, number: int) -> None:
+    server = serve("--stop-delay", "300").wait_ready()
+    server.send(signal.SIGTERM)
+    server.wait_for_log("Serving for another 300 s")
+    assert server.stop(number) == 0
+
+
+def test_stop_delay_is_not_for_a_server_that_has_never_been_ready(
+    serve: ServerFactory, folder: Path
+) -> None:
+    (folder / "app.py").write_text("import time\ntime.sleep(300)\n")
+    server = serve("--stop-delay", "300")
+    server.wait_for_log("Booting worker")
+    assert server.stop() == 0
+
+
+def test_stop_delay_is_not_for_a_master_with_a_successor(serve: ServerFactory) -> None:
+    server = serve("--stop-delay", "300").wait_ready()
+    server.send(signal.SIGUSR2)
+    server.wait_for_log("Worker is ready", 2)
+    new = int(server.wait_for_log(r"New master started \(pid: (\d+)\)")[1])
+    os.kill(new, signal.SIGTERM)
+    server.wait_for_log("The new master has stopped")
+    server.send(signal.SIGUSR2)
+    server.wait_for_log("Worker is ready", 3)
+    assert server.stop() == 0
+
+
+def test_a_worker_for_each_processor(serve: ServerFactory) -> None:
+    server = serve("--workers", "auto").wait_ready(usable_processors())
+    assert len(server.workers()) == usable_processors()
 
 
 def test_term_does_not_wait_for_idle_silent_and_half_sent(serve: ServerFactory) -> None:

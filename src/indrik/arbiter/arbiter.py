@@ -75,6 +75,8 @@ class Arbiter:
         self.supervisor = Supervisor(self.log)
         self._handover = handover.Handover(self)
         self.stopping: str | None = None
+        #: When the stop begins that TERM has asked for (`stop_delay`).
+        self._stop_at = float("inf")
         self._wanted_wake_at = float("inf")
         self._pardoned_at = float("-inf")
         #: What TTIN and TTOU have changed: it survives a reload.
@@ -209,6 +211,8 @@ class Arbiter:
                 for number in self._wakeup.take():
                     self._dispatch(number)
                 self.reap_workers()
+                if time.monotonic() >= self._stop_at:
+                    raise StopIteration
                 pause = self.manage_workers()
                 self._wakeup.sleep(pause, *self.staff.preloaders.awaited())
         except (StopIteration, KeyboardInterrupt):
@@ -239,7 +243,7 @@ class Arbiter:
             late = now - self._wanted_wake_at
             self.log.warning("The server stood still for %.1f s; workers get their time anew", late)
             self._pardoned_at = now
-        wake_at = min(self.staff.manage(now, self._pardoned_at), self.supervisor.ping(now))
+        wake_at = min(self.staff.manage(now, self._pardoned_at), self.supervisor.ping(now), self._stop_at)
         if self.master_pid:
             wake_at = min(wake_at, now + PARENT_INTERVAL)
         self._wanted_wake_at = wake_at
@@ -330,8 +334,13 @@ class Arbiter:
         self.reloading.begin()
 
     def handle_term(self) -> None:
-        """Graceful stop."""
-        raise StopIteration
+        """Graceful stop, after `stop_delay`."""
+        delay = self.cfg.stop_delay
+        another_serves = self.reexec_pid or self.master_pid
+        if not delay or not self.staff.has_served or another_serves or self._stop_at != float("inf"):
+            raise StopIteration
+        self._stop_at = time.monotonic() + delay
+        self.log.info("Serving for another %g s before the stop; a second TERM ends the wait", delay)
 
     def handle_int(self) -> None:
         """Quick stop."""

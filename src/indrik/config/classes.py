@@ -43,6 +43,21 @@ def check_class_name(setting: str, uri: str | type, known: Mapping[str, str], gr
         named_entry_point(setting, uri, known, group)
 
 
+def refuse_worker_of_gunicorn(worker_class: Any) -> None:
+    """Refuse a class that only Gunicorn's master can start: each of its workers would fail.
+
+    Raises:
+        ConfigError: it is based on a class of the package gunicorn.
+    """
+    for base in getattr(worker_class, "__mro__", ()):
+        if base.__module__.partition(".")[0] == "gunicorn":
+            raise ConfigError(
+                f"invalid value for worker_class: {worker_class.__module__}.{worker_class.__qualname__} is "
+                f"based on {base.__module__}.{base.__qualname__}, which needs Gunicorn's master; base it on "
+                "one of indrik's classes (docs/how-to/own-worker.md), or name one of indrik's kinds"
+            )
+
+
 def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: str) -> EntryPoint:
     # Imported late: it brings the whole of `email` with it, and most servers never come here.
     from importlib.metadata import entry_points

@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, TypeAlias
 
-from indrik.config.classes import check_class_name, load_class
+from indrik.config.classes import check_class_name, load_class, refuse_worker_of_gunicorn
 from indrik.config.command_line import Parser, build_parser, environment_arguments
 from indrik.config.names import NOT_OURS
 from indrik.config.nearest import did_you_mean
@@ -145,11 +145,12 @@ class Config:
         """The worker class itself. Its class method `setup`, if it has one, has been called.
 
         Raises:
-            ConfigError: there is no such class.
+            ConfigError: there is no such class, or it is based on one of Gunicorn's.
         """
         uri = self._worker_uri()
         if self._worker_class is None or self._worker_class[0] != uri:
             loaded = load_class("worker_class", uri, known_workers(), "indrik.workers")
+            refuse_worker_of_gunicorn(loaded)
             if hasattr(loaded, "setup"):
                 loaded.setup()
             self._worker_class = (uri, loaded)

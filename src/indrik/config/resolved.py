@@ -1,4 +1,6 @@
-"""Kinds of values that are looked up: users, groups, directories, files, classes, hooks, statsd's address."""
+"""Kinds of values that are looked up: users, groups, directories, files, classes, hooks, statsd's address,
+processors.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indrik.config.kinds import Kind, RejectedValue, Text
+from indrik.config.kinds import Kind, RejectedValue, Text, Whole
 from indrik.config.lists import TextList
+from indrik.config.processors import usable_processors
 
 
 def current_directory() -> str:
@@ -29,6 +32,30 @@ def current_directory() -> str:
     except (KeyError, OSError):
         return here
     return shown if (known.st_dev, known.st_ino) == (real.st_dev, real.st_ino) else here
+
+
+class WorkerCount(Whole):
+    """A number of processes; `auto` is one for each processor that may be used, counted at each start and
+    reload.
+    """
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        return f"{super().label}, or auto"
+
+    def read_text(self, text: str) -> int:
+        return usable_processors() if text.strip() == "auto" else super().read_text(text)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [super().schema(), {"const": "auto"}]}
+
+    def argument(self) -> dict[str, Any]:
+        def number(text: str) -> int:
+            return self.read_text(text) if text == "auto" else int(text)
+
+        # What argparse calls the type in its message.
+        number.__name__ = "int"
+        return {"type": number}
 
 
 class User(Kind):

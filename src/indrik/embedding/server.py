@@ -26,7 +26,8 @@ _OF_PROCESSES = frozenset({
     "max_worker_lifetime", "max_worker_lifetime_jitter", "max_worker_memory", "max_worker_memory_jitter",
     "paste", "pidfile", "preload_app", "print_config", "proc_name", "pythonpath", "raw_env",
     "raw_paste_global_conf", "reload", "reload_engine", "reload_extra_files", "reuse_port", "spew",
-    "threads", "timeout", "user", "worker_class", "worker_tmp_dir", "workers", "wsgi_app", "asgi_loop",
+    "stop_delay", "threads", "timeout", "user", "worker_class", "worker_tmp_dir", "workers", "wsgi_app",
+    "asgi_loop",
 })
 #: Of the hooks only these are called.
 _HOOKS_OF_REQUESTS = frozenset({"pre_request", "post_request"})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from indrik.config import Config
 from indrik.config.classes import check_class_name, load_class
 from indrik.errors import ConfigError
 
@@ -90,3 +91,20 @@ def test_only_plain_names_are_checked() -> None:
     check_class_name("worker_class", Sample, KNOWN, "indrik.workers")
     with pytest.raises(ConfigError, match="'nothing' is not known"):
         check_class_name("worker_class", "nothing", KNOWN, "indrik.workers")
+
+
+def test_worker_of_gunicorn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gunicorn").mkdir()
+    (tmp_path / "gunicorn" / "workers.py").write_text("class SyncWorker: ...\n")
+    (tmp_path / "shop_worker.py").write_text(
+        "from gunicorn.workers import SyncWorker\n\nclass Own(SyncWorker): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = Config()
+    cfg.set("worker_class", "shop_worker.Own")
+    try:
+        with pytest.raises(ConfigError, match=r"shop_worker\.Own is based on gunicorn\.workers\.SyncWorker"):
+            cfg.check_classes()
+    finally:
+        for name in ("shop_worker", "gunicorn.workers", "gunicorn"):
+            sys.modules.pop(name, None)

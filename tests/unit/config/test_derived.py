@@ -54,8 +54,9 @@ def test_schema() -> None:
     assert document["additionalProperties"] is False
     properties = document["properties"]
     assert set(properties) == {row.name for row in ROWS} - {"config"}
-    assert properties["workers"]["type"] == "integer"
-    assert properties["workers"]["minimum"] == 0
+    assert properties["threads"]["type"] == "integer"
+    assert properties["threads"]["minimum"] == 0
+    assert properties["workers"]["anyOf"] == [{"type": "integer", "minimum": 0}, {"const": "auto"}]
     assert properties["header_map"]["enum"] == ["drop", "refuse", "dangerous"]
     assert "default" not in properties["chdir"]
 

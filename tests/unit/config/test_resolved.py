@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from indrik.config.kinds import Kind, RejectedValue
+from indrik.config.processors import usable_processors
 from indrik.config.resolved import (
     ClassName,
     DeployFile,
@@ -21,6 +22,7 @@ from indrik.config.resolved import (
     StatsdAddress,
     TrimmedHook,
     User,
+    WorkerCount,
     current_directory,
     no_hook,
 )
@@ -173,3 +175,12 @@ def test_current_directory_is_named_as_the_shell_does(
     assert current_directory() == str(tmp_path / "release")
     monkeypatch.setenv("PWD", str(tmp_path / "gone"))
     assert current_directory() == str(tmp_path / "release")
+
+
+def test_worker_count() -> None:
+    kind = WorkerCount()
+    assert kind.parse(" auto ") == kind.argument()["type"]("auto") == usable_processors()
+    assert (kind.parse(3), kind.parse("0x3"), kind.argument()["type"]("3")) == (3, 3, 3)
+    for wrong in (-1, "automatic", None, 1.5):
+        with pytest.raises(RejectedValue, match=r"^must be a whole number, 0 or more, or auto$"):
+            kind.parse(wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indrik.config.kinds import Choice, Seconds, Sticky, Switch, Whole
 from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
-from indrik.config.resolved import ClassName
+from indrik.config.resolved import ClassName, WorkerCount
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Worker Processes"
@@ -15,11 +15,13 @@ ROWS = (
         name="workers",
         section=SECTION,
         flags=("-w", "--workers"),
-        kind=Whole(),
+        kind=WorkerCount(),
         metavar="INT",
         default=1,
         environment=FromEnvironment("WEB_CONCURRENCY"),
-        help="Number of worker processes. Start with one or two for each processor core.",
+        help="Number of worker processes. Start with one or two for each processor core. `auto` is one for "
+        "each processor that the server may use: those of its CPU affinity, or the share that its control "
+        "group grants (the CPU limit of a container), rounded up, where that is less.",
     ),
     Setting(
         name="worker_class",
@@ -220,6 +222,19 @@ ROWS = (
         default=30,
         help="Seconds that workers have to finish their requests after a stop or a reload, before they are "
         "killed.",
+    ),
+    Setting(
+        name="stop_delay",
+        section=SECTION,
+        flags=("--stop-delay",),
+        kind=Seconds(),
+        metavar="SECONDS",
+        default=0.0,
+        own=True,
+        help="Seconds that the server goes on serving as before when TERM has told it to stop, so that load "
+        "balancers have time to learn that it is going; then `graceful_timeout` begins. A second TERM ends "
+        "the wait, INT and QUIT stop at once. A server that has not been ready yet, or beside which another "
+        "master serves (USR2), does not wait.",
     ),
     Setting(
         name="boot_timeout",
