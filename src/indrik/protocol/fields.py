@@ -111,11 +111,25 @@ def _forget(spelling: bytes) -> None:
 
 
 def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """A hash of three octets and the length: names that browsers and proxies send hardly collide."""
-    first: cython.Py_ssize_t = data[start]
-    middle: cython.Py_ssize_t = data[(start + end) >> 1]
-    last: cython.Py_ssize_t = data[end - 1]
-    return ((first * 31 + middle * 7 + last) * 13 + (end - start) * 61) & 1023
+    """A hash of five octets and the length: neither names that browsers and proxies send, nor those of one
+    family, which differ at their end, often collide.
+    """
+    # 0 <= start < end <= len(data) is checked here, so that no index below leaves `data`.
+    if start < 0 or end <= start or end > len(data):
+        raise IndexError("a name outside of the data")
+    octets: cython.p_uchar = data
+    last: cython.Py_ssize_t = end - 1
+    before: cython.Py_ssize_t = end - 2 if end - start > 1 else start
+    middle: cython.Py_ssize_t = (start + end) >> 1
+    late: cython.Py_ssize_t = (start + 3 * end) >> 2
+    return (
+        octets[start] * 31
+        + octets[middle] * 7
+        + octets[late] * 101
+        + octets[before] * 37
+        + octets[last] * 3
+        + (end - start) * 61
+    ) & 1023
 
 
 def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> FieldName | None:
