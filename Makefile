@@ -178,6 +178,10 @@ asan: $(VENV)/.stamp-tools ## Run the tests of the compiled modules under Addres
 bench: $(VENV)/.stamp-package ## Compare with other servers (ARGS: see bench/README.md)
 	@$(VENV)/bin/python -m bench $(ARGS)
 
+.PHONY: budget
+budget: $(VENV)/.stamp-package ## Count the instructions of a request by stage, beside their budgets (ARGS: --write)
+	@$(VENV)/bin/python -m bench.budget $(ARGS)
+
 .PHONY: conformance
 conformance: $(VENV)/.stamp-package ## Measure the HTTP of other servers and write docs/reference/http.md
 	@$(VENV)/bin/python -m conformance

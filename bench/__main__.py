@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import cases as case_table
-from bench import compare_report, cpus, environment, machine, report
+from bench import compare_report, cpus, dimensions, environment, machine, report
 from bench import servers as server_table
 from bench.exchange import WrongAnswer
 from bench.load import LoadFailed
@@ -30,6 +30,8 @@ COUNTS = {
     "starts": (4, 2, "starts of each server"),
     "idle": (10_000, 1_000, "idle connections"),
     "dozing": (10_000, 1_000, "requests that sleep at once"),
+    "curves": (2, 1, "turns of each server at each dimension of growth"),
+    "window": (800, 50, "milliseconds of each window of growth"),
     "heads": (500, 500, "hostile connections that send half a request head"),
     "readers": (50, 50, "hostile connections that read nothing of a 10 MB answer"),
 }
@@ -57,6 +59,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help="a part: servers (--list shows them), wsgi, asgi, files, or measurements, separated by commas",
     )
     parser.add_argument("--cases", metavar="CASES", help="names separated by commas (--list shows them)")
+    parser.add_argument(
+        "--dimensions", metavar="NAMES", help=f"of growth: {', '.join(dimensions.BY_NAME)} (all)"
+    )
     for name, (usual, _, meaning) in COUNTS.items():
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} ({usual:,})")
     parser.add_argument("--server-cpu", type=int, metavar="CPU", help="the CPU of the servers (chosen)")
@@ -83,11 +88,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     try:
         options.servers = server_table.select(names)
         options.chosen_cases = case_table.select(options.cases)
+        options.chosen_dimensions = dimensions.select(options.dimensions)
     except ValueError as error:
         parser.error(str(error))
     options.refused = {}
     if options.out is None:
-        options.out = SCRATCH if options.quick or options.only or options.cases else PUBLISHED
+        part = options.quick or options.only or options.cases or options.dimensions
+        options.out = SCRATCH if part else PUBLISHED
     return options
 
 

@@ -15,6 +15,8 @@ GREETING = b"Hello, world!"
 LARGE = b"0123456789" * 10_000
 # The index of the folder that the rows of files serve.
 FILE = b"0123456789" * 1_000
+# Bytes that `count` reads at once.
+PIECE = 65536
 # Seconds that the sleeping applications sleep.
 NAP = 0.010
 SLOW = 1.0
@@ -32,6 +34,18 @@ def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 def length(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Read the whole body and answer with its length."""
     body = b"%d" % len(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def count(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Read the body, if there is one, piece by piece and answer with its length."""
+    left = int(environ.get("CONTENT_LENGTH") or 0)
+    seen = 0
+    while left > 0 and (piece := environ["wsgi.input"].read(min(left, PIECE))):
+        seen += len(piece)
+        left -= len(piece)
+    body = b"%d" % seen
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 

@@ -58,6 +58,19 @@ async def length(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send, b"%d" % len(body))
 
 
+async def count(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the body piece by piece and answer with its length."""
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    seen = 0
+    more = True
+    while more:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await answer(send, b"%d" % seen)
+
+
 async def large(scope: Scope, receive: Receive, send: Send) -> None:
     """A hundred kilobytes in one message."""
     if scope["type"] == "lifespan":

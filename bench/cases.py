@@ -42,10 +42,11 @@ class Case:
     interface: str = "wsgi"
     has_floor: bool = True
     message: bytes = b""
+    path: str = "/"
 
     def request(self, host: str) -> bytes:
         """The request as bytes for the wire (RFC 9112 section 3)."""
-        lines = [f"{self.method} / HTTP/1.1", f"Host: {host}"]
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.body:
             lines.append(f"Content-Length: {len(self.body)}")

@@ -65,11 +65,11 @@ def prepare() -> None:
     compile_programs(PEERS / "bin")
 
 
-def prepare_system() -> None:
-    """wrk and libev: installed by apt-get when this is root, else Missing names them."""
+def prepare_system(packages: Mapping[str, str] = PACKAGES) -> None:
+    """wrk and libev, or other packages: installed by apt-get when this is root, else Missing names them."""
     if not shutil.which("taskset"):
         raise Missing("taskset is missing: install the package util-linux")
-    wanted = missing_packages()
+    wanted = missing_packages(packages)
     if not wanted:
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
@@ -80,13 +80,13 @@ def prepare_system() -> None:
     if subprocess.run(command, capture_output=True, env=environment, check=False).returncode != 0:
         run(["apt-get", "update"], env=environment)  # the lists of a fresh machine are empty or old
         run(command, env=environment)
-    if missing_packages():
+    if missing_packages(packages):
         raise Missing(f"apt-get installed {' and '.join(wanted)}, yet they are not found")
 
 
-def missing_packages() -> list[str]:
+def missing_packages(packages: Mapping[str, str]) -> list[str]:
     """The Debian packages that bring what is not there."""
-    return [package for mark, package in PACKAGES.items() if not (shutil.which(mark) or Path(mark).exists())]
+    return [package for mark, package in packages.items() if not (shutil.which(mark) or Path(mark).exists())]
 
 
 def prepare_peers() -> None:
@@ -129,7 +129,7 @@ def prepare_files() -> None:
 
 
 def compile_programs(folder: Path) -> None:
-    """The floor and the WebSocket load, each from its one C file, where they are older than it or missing."""
+    """The floor and the loads, each from its one C file, where they are older than it or missing."""
     for source in sorted(NATIVE.glob("*.c")):
         program = folder / source.stem
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from bench import compare, doze, environment, hostile, idle, machine, mix, naps, results, startup
+from bench import compare, doze, environment, growth, hostile, idle, machine, mix, naps, results, startup
 from bench.apps import NAP
 from bench.cases import Case
 from bench.serverrow import ANY, FILES, Server
@@ -84,6 +84,20 @@ def measure_doze(options: argparse.Namespace) -> Samples:
     return doze.measure(able(options), environment.places(), options.server_cpu, options.dozing)
 
 
+def measure_growth(options: argparse.Namespace) -> Samples:
+    plan = growth.Plan(
+        servers=able(options),
+        places=environment.places(),
+        server_cpu=options.server_cpu,
+        load_cpu=options.load_cpu,
+        rounds=options.curves,
+        milliseconds=options.window,
+        quick=options.quick,
+        dimensions=options.chosen_dimensions,
+    )
+    return growth.measure(plan)
+
+
 def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
     """What was set for every server alike, under the names that the page uses."""
     match what:
@@ -95,6 +109,8 @@ def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
                 "seconds": options.seconds,
                 "cases": [case.name for case in cases_for(options)],
             }
+        case "growth":
+            return {"rounds": options.curves, "milliseconds": options.window}
         case "naps":
             return {
                 "connections": naps.CONNECTIONS,
@@ -130,6 +146,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Samples]] = {
     "idle": measure_idle,
     "hostile": measure_hostile,
     "startup": measure_startup,
+    "growth": measure_growth,
 }
 
 # What is said for these three together.
@@ -137,7 +154,7 @@ CONCURRENCY = "concurrency"
 CONCURRENT = ("naps", "mix", "doze")
 
 # Measurements whose servers are told to expect a crowd, and the threads that they get in some.
-CROWDED = ("idle", "hostile", *CONCURRENT)
+CROWDED = ("idle", "hostile", "growth", *CONCURRENT)
 POOLS = {"naps": naps.POOL, "mix": mix.POOL}
 
 

@@ -1,5 +1,5 @@
 """Bar charts as SVG, written by hand so that a plot needs no library and reads well on a light and on a dark
-page.
+page; `frame` is the sheet of every figure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ ROW = 24
 BAR = 14
 HEADING = 34
 GAP = 18
+TOP = MARGIN + 44  # below the title and the note
 
 # A bar past this many times the shortest one is cut and marked: drawn to scale it would leave the others a
 # few pixels.
@@ -107,23 +108,28 @@ def draw(title: str, note: str, panels: Sequence[Panel], digits: int = 1) -> str
     """A figure: the panels one below the other. Bars show medians, the thin line the least and the greatest
     value.
     """
-    height = MARGIN + 44 + sum(panel_height(panel) for panel in panels)
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}</style>",
-        # A page of its own: a viewer that does not know the media query must not draw dark letters on a dark
-        # ground.
-        f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
-        f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}" style="font-size: 15px">{escape(title)}</text>',
-        f'<text class="note" x="{MARGIN}" y="{MARGIN + 31}">{escape(note)}</text>',
-    ]
-    y = MARGIN + 44
+    parts = []
+    y = TOP
     for panel in panels:
         parts.append(f'<text class="title" x="{MARGIN}" y="{y + 20}">{escape(panel.title)}</text>')
         scale = panel_scale(panel)
         for number, bar in enumerate(panel.bars):
             parts += draw_bar(bar, y + HEADING + ROW * number, scale, digits)
         y += panel_height(panel)
-    return "\n".join([*parts, "</svg>", ""])
+    return frame(title, note, y, parts)
+
+
+def frame(title: str, note: str, height: int, parts: Sequence[str], style: str = STYLE) -> str:
+    """A whole figure of elements that begin at TOP, under its title and a note."""
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{style}</style>",
+        # A page of its own: a viewer that does not know the media query must not draw dark letters on a dark
+        # ground.
+        f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
+        f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}" style="font-size: 15px">{escape(title)}</text>',
+        f'<text class="note" x="{MARGIN}" y="{MARGIN + 31}">{escape(note)}</text>',
+    ]
+    return "\n".join([*head, *parts, "</svg>", ""])

@@ -1,8 +1,11 @@
-"""What a process and all its descendants have used: CPU time and memory, read from /proc (proc(5))."""
+"""What a process and all its descendants have used: CPU time and memory, read from /proc (proc(5)) and
+from the processes' clocks.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +76,21 @@ def cpu_time(root: int) -> CpuTime:
         user += stat[UTIME] + stat[CUTIME]
         system += stat[STIME] + stat[CSTIME]
     return CpuTime(user / TICKS_A_SECOND, system / TICKS_A_SECOND)
+
+
+def cpu_nanoseconds(root: int) -> int:
+    """CPU time of the tree as its processes' own clocks count it (clock_getcpuclockid(3)), exact where a
+    tick is too long. Every thread is included, a child that has ended is not: for windows in which no
+    process ends.
+    """
+    total = 0
+    for pid, _ in walk(root):
+        # The kernel's number for "the CPU time of this process" (its CPUCLOCK_SCHED is 2).
+        try:
+            total += time.clock_gettime_ns(~pid << 3 | 2)
+        except OSError:
+            continue  # it ended since it was listed
+    return total
 
 
 def parse_kilobytes(text: str, name: str) -> int:

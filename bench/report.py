@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench import growth_report
 from bench.compare_report import compare_section, plots
 from bench.concurrency_report import doze_section, mix_section, naps_section
 from bench.results import Run, load
@@ -147,6 +148,7 @@ def servers_section(runs: Sequence[Run]) -> str:
 
 SECTIONS: dict[str, Callable[[Run], str]] = {
     "compare": compare_section,
+    "growth": growth_report.growth_section,
     "naps": naps_section,
     "mix": mix_section,
     "doze": doze_section,
@@ -167,6 +169,8 @@ def render(runs: Sequence[Run]) -> dict[str, str]:
     made = {PAGE: "\n".join(parts)}
     if "compare" in files:
         made |= plots(files["compare"])
+    if "growth" in files:
+        made |= growth_report.plots(files["growth"])
     return made
 
 

@@ -30,7 +30,7 @@ def quote(text: str) -> str:
 
 def script(case: Case) -> str:
     """The Lua script that makes wrk send the case's request. wrk adds Host and Content-Length itself."""
-    lines = [f"wrk.method = {quote(case.method)}"]
+    lines = [f"wrk.method = {quote(case.method)}", f"wrk.path = {quote(case.path)}"]
     lines += [f"wrk.headers[{quote(name)}] = {quote(value)}" for name, value in case.headers]
     if case.body:
         lines.append(f"wrk.body = {quote(case.body.decode('ascii'))}")

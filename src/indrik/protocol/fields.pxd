@@ -1,4 +1,4 @@
 cdef list _table
 
-cdef Py_ssize_t _slot(Py_ssize_t first, Py_ssize_t middle, Py_ssize_t last, Py_ssize_t size) noexcept
+cdef Py_ssize_t _slot(bytes data, Py_ssize_t start, Py_ssize_t end) except -1
 cpdef tuple known_field(bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -84,7 +84,7 @@ def field_name(text: str) -> FieldName:
     )
     if len(_known) < _KEPT:
         _known[spelling] = record
-        number = _slot_of(spelling)
+        number = _slot(spelling, 0, len(spelling))
         chain = _table[number]
         if chain is None:
             _table[number] = chain = []
@@ -106,19 +106,31 @@ def mark_scheme(name: str) -> None:
 
 def _forget(spelling: bytes) -> None:
     del _known[spelling]
-    number = _slot_of(spelling)
+    number = _slot(spelling, 0, len(spelling))
     _table[number] = [entry for entry in _table[number] or () if entry[0] != spelling] or None
 
 
-def _slot(
-    first: cython.Py_ssize_t, middle: cython.Py_ssize_t, last: cython.Py_ssize_t, size: cython.Py_ssize_t
-) -> cython.Py_ssize_t:
-    """A hash of three octets and the length: names that browsers and proxies send hardly collide."""
-    return ((first * 31 + middle * 7 + last) * 13 + size * 61) & 1023
-
-
-def _slot_of(spelling: bytes) -> int:
-    return _slot(spelling[0], spelling[len(spelling) >> 1], spelling[-1], len(spelling))
+def _slot(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """A hash of five octets and the length: neither names that browsers and proxies send, nor those of one
+    family, which differ at their end, often collide.
+    """
+    # 0 <= start < end <= len(data) is checked here, so that no index below leaves `data`.
+    if start < 0 or end <= start or end > len(data):
+        raise IndexError("a name outside of the data")
+    # Not p_uchar, which costs a call. An octet above 127 is negative, but the mask makes an index of it.
+    octets: cython.p_char = data
+    last: cython.Py_ssize_t = end - 1
+    before: cython.Py_ssize_t = end - 2 if end - start > 1 else start
+    middle: cython.Py_ssize_t = (start + end) >> 1
+    late: cython.Py_ssize_t = (start + 3 * end) >> 2
+    return (
+        octets[start] * 31
+        + octets[middle] * 7
+        + octets[late] * 101
+        + octets[before] * 37
+        + octets[last] * 3
+        + (end - start) * 61
+    ) & 1023
 
 
 def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> FieldName | None:
@@ -126,16 +138,15 @@ def known_field(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -
     before.
     """
     if cython.compiled:
-        # 0 <= start < end <= len(data) is checked here, so all octets below are inside of `data`.
-        if start < 0 or start >= end or end > len(data):
-            raise IndexError("a name outside of the data")
-        octets: cython.p_uchar = cython.cast(cython.p_uchar, cython.cast(cython.p_char, data)) + start
-        size: cython.Py_ssize_t = end - start
-        chain: list = _table[_slot(octets[0], octets[size >> 1], octets[size - 1], size)]
+        chain: list = _table[_slot(data, start, end)]
         if chain is None:
             return None
         entry: tuple
         spelling: bytes
+        size: cython.Py_ssize_t = end - start
+        # _slot has shown that the name is inside of `data`.
+        octets: cython.p_char = data
+        octets += start
         for entry in chain:
             spelling = entry[0]
             if len(spelling) == size and memcmp(cython.cast(cython.p_char, spelling), octets, size) == 0:

@@ -16,7 +16,7 @@ from bench.serverrow import Server
 
 def test_a_whole_run_is_published_and_a_part_of_one_is_not() -> None:
     assert command.parse([]).out == command.PUBLISHED
-    for arguments in (["--quick"], ["--only", "bjoern"], ["--cases", "hello"]):
+    for arguments in (["--quick"], ["--only", "bjoern"], ["--cases", "hello"], ["--dimensions", "log"]):
         assert command.parse(arguments).out == command.SCRATCH
     assert command.parse(["--quick", "--out", "here"]).out == Path("here")
 
@@ -25,6 +25,14 @@ def test_what_is_given_counts_more_than_quick() -> None:
     options = command.parse(["--quick", "--rounds", "7"])
     assert (options.rounds, options.seconds) == (7, 1)
     assert command.parse([]).rounds == 3
+
+
+def test_dimensions_can_be_chosen() -> None:
+    chosen = command.parse(["growth", "--dimensions", "log, headers"]).chosen_dimensions
+    assert [dimension.name for dimension in chosen] == ["headers", "log"]
+    assert len(command.parse([]).chosen_dimensions) > 2
+    with pytest.raises(SystemExit):
+        command.parse(["--dimensions", "width"])
 
 
 @pytest.mark.parametrize(
