@@ -43,6 +43,10 @@ COMPILE_ARGS = ([] if "-O" in CFLAGS else ["-O2"]) + ([] if CFLAGS else ["-g0"])
 # with the proof beside it.
 DIRECTIVES = {"language_level": 3, "annotation_typing": True}
 
+# What Cython writes into every module alike (its function type, parsing of keywords, imports, exceptions) is compiled
+# once, into a module of its own.
+SHARED = "indrik._cython_shared"
+
 PROBE = """\
 #include <Python.h>
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "probe", NULL, -1, NULL, NULL, NULL, NULL, NULL};
@@ -51,21 +55,18 @@ PyMODINIT_FUNC PyInit_probe(void) { return PyModule_Create(&module); }
 
 
 def extensions() -> list[Extension]:
-    """One extension for each file that the globs of COMPILED match today."""
+    """One extension for each file that the globs of COMPILED match today, and what they share."""
     files = {
         path.relative_to(ROOT)
         for pattern in COMPILED
         for path in (ROOT / SOURCE).glob(pattern)
         if path.name != "__init__.py"
     }
-    return [
-        Extension(
-            ".".join(path.relative_to(SOURCE).with_suffix("").parts),
-            [str(path)],
-            extra_compile_args=COMPILE_ARGS,
-        )
-        for path in sorted(files)
-    ]
+    modules = [(".".join(path.relative_to(SOURCE).with_suffix("").parts), path) for path in sorted(files)]
+    if modules:
+        # Only its place below build/ comes from this name; Cython writes it.
+        modules.append((SHARED, SOURCE.joinpath(*SHARED.split(".")).with_suffix(".c")))
+    return [Extension(name, [str(path)], extra_compile_args=COMPILE_ARGS) for name, path in modules]
 
 
 def can_compile() -> bool:
@@ -141,6 +142,7 @@ class BuildExt(build_ext):
             build_dir=os.path.join("build", "cython"),
             include_path=[str(SOURCE)],
             compiler_directives=DIRECTIVES,
+            shared_utility_qualified_name=SHARED,
         )
         # The objects that setuptools prepared (with attributes of its own) stay, now with C files as sources.
         for made in compiled:

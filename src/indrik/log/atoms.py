@@ -5,7 +5,6 @@ from :data:`ATOMS` and :data:`FAMILIES`; an atom is added here and nowhere else.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -72,6 +71,8 @@ def user_of(environ: Environ) -> str:
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":
         return "-"
+    import base64  # late: few logs of few servers name the user
+
     try:
         user = base64.b64decode(credentials.strip().encode("latin-1"), validate=True).partition(b":")[0]
     except (binascii.Error, UnicodeEncodeError):
