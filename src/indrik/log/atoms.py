@@ -42,7 +42,7 @@ Environ = Mapping[str, Any]
 Read = Callable[[Any, Any, Any, Environ, timedelta], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Atom:
     """One row. `number` says that ``%(X)d`` and its like are possible; `unquoted`, that spaces must be
     escaped too because the default format writes it without quotes and a client chooses it."""
@@ -55,7 +55,7 @@ class Atom:
     unquoted: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key, None where there is no
     such key."""
