@@ -43,9 +43,11 @@ COMPILE_ARGS = ([] if "-O" in CFLAGS else ["-O2"]) + ([] if CFLAGS else ["-g0"])
 # with the proof beside it.
 DIRECTIVES = {"language_level": 3, "annotation_typing": True}
 
-# What Cython writes into every module alike (its function type, parsing of keywords, imports, exceptions) is compiled
-# once, into a module of its own.
+# What Cython writes into every module alike (its function type, parsing of keywords, imports, exceptions) is
+# compiled once, into a module of its own: a fifth of the code otherwise.
 SHARED = "indrik._cython_shared"
+
+GENERATED = os.path.join("build", "cython")
 
 PROBE = """\
 #include <Python.h>
@@ -67,6 +69,14 @@ def extensions() -> list[Extension]:
         # Only its place below build/ comes from this name; Cython writes it.
         modules.append((SHARED, SOURCE.joinpath(*SHARED.split(".")).with_suffix(".c")))
     return [Extension(name, [str(path)], extra_compile_args=COMPILE_ARGS) for name, path in modules]
+
+
+def is_current() -> bool:
+    """Whether the C files that are there were made as this file says. Cython itself compares a C file with
+    its module only.
+    """
+    made = Path(GENERATED, SOURCE, *SHARED.split(".")).with_suffix(".c")
+    return made.exists() and made.stat().st_mtime >= Path(__file__).stat().st_mtime
 
 
 def can_compile() -> bool:
@@ -139,10 +149,11 @@ class BuildExt(build_ext):
         names = {extension.name: extension for extension in self.extensions}
         compiled = cythonize(
             extensions(),
-            build_dir=os.path.join("build", "cython"),
+            build_dir=GENERATED,
             include_path=[str(SOURCE)],
             compiler_directives=DIRECTIVES,
             shared_utility_qualified_name=SHARED,
+            force=not is_current(),
         )
         # The objects that setuptools prepared (with attributes of its own) stay, now with C files as sources.
         for made in compiled:
