@@ -19,6 +19,9 @@ import pytest
 
 from tests.repo.source import PACKAGE, ROOT, SRC, committed_files
 
+# A build takes ten seconds, and many times that beside others.
+pytestmark = pytest.mark.timeout(300)
+
 BACKEND = """
 import sys
 from setuptools import build_meta
@@ -59,7 +62,7 @@ def run_backend(project: Path, hook: str, **environment: str) -> Path:
         env={**os.environ, "INDRIK_PURE": "", **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert made.returncode == 0, made.stdout + made.stderr
