@@ -19,6 +19,9 @@ import pytest
 
 from tests.repo.source import PACKAGE, ROOT, SRC, committed_files
 
+# A build takes ten seconds, and many times that beside others.
+pytestmark = pytest.mark.timeout(300)
+
 BACKEND = """
 import sys
 from setuptools import build_meta
@@ -34,6 +37,7 @@ FILES = {
     "app/wsgiapp.py": "from indrik.protocol.head import is_compiled\nprint(is_compiled())\n",
 }
 COMPILED_MODULE = "protocol/head.py"
+SHARED_MODULE = "_cython_shared"
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def run_backend(project: Path, hook: str, **environment: str) -> Path:
         env={**os.environ, "INDRIK_PURE": "", **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert made.returncode == 0, made.stdout + made.stderr
@@ -99,7 +103,11 @@ def libraries(folder: Path) -> list[str]:
 def test_compiled_wheel(project: Path, tmp_path: Path) -> None:
     wheel = run_backend(project, "build_wheel")
     unpacked = unpack(wheel, tmp_path / "unpacked")
-    assert libraries(unpacked) == ["head"]
+    assert libraries(unpacked) == [SHARED_MODULE, "head"]
+    # What is shared is not in the module as well: the attributes of Cython's function type, for one.
+    library = next(unpacked.rglob("head.*.so")).read_bytes()
+    assert SHARED_MODULE.encode() in library
+    assert b"__kwdefaults__" not in library
     assert (unpacked / PACKAGE / COMPILED_MODULE).exists(), "tracebacks need the source"
     assert requirements(next(unpacked.glob("*.dist-info")) / "METADATA") == set()
     assert run_python(NO_CYTHON + "import indrik.app.wsgiapp", unpacked) == "True"
@@ -140,7 +148,7 @@ def test_builds_leave_nothing_to_each_other(project: Path, tmp_path: Path) -> No
     other = project / "src" / PACKAGE / "protocol" / "other.py"
     other.write_text(FILES[COMPILED_MODULE], encoding="ascii")
     unpack(run_backend(project, "build_wheel"), unpacked)
-    assert libraries(unpacked) == ["other"]
+    assert libraries(unpacked) == [SHARED_MODULE, "other"]
     assert not (unpacked / PACKAGE / COMPILED_MODULE).exists(), "a removed module came back"
 
 
@@ -175,7 +183,7 @@ def test_the_installed_build_is_whole(request: pytest.FixtureRequest) -> None:
     assert spec.loader is not None
     setup = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(setup)
-    names = [extension.name for extension in setup.extensions()]
+    names = [extension.name for extension in setup.extensions() if extension.name != setup.SHARED]
     assert "indrik.scoreboard" in names
     suffixes = {}
     for name in names:
@@ -184,6 +192,7 @@ def test_the_installed_build_is_whole(request: pytest.FixtureRequest) -> None:
         assert found.origin is not None
         suffixes[name] = Path(found.origin).suffix
     assert len(set(suffixes.values())) == 1, suffixes
+    assert (importlib.util.find_spec(setup.SHARED) is not None) is (suffixes["indrik.scoreboard"] == ".so")
 
 
 def test_cython_is_needed_exactly_when_uncompiled() -> None:

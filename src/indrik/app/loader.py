@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
@@ -158,6 +157,8 @@ def nearby(target: Target, text: str) -> str:
 
 def modules_in(package: str) -> Iterator[str]:
     """The modules in a package, or at the top level of the working directory."""
+    from pkgutil import iter_modules  # late: only for the suggestion
+
     places = getattr(sys.modules.get(package), "__path__", None) if package else [os.getcwd()]
     return (module.name for module in iter_modules(places or []))
 

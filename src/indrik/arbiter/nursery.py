@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from typing import Any
@@ -64,12 +63,8 @@ class Nursery:
             raise
         worker.pid = pid
         member = Member(pid, worker, slot, generation.number, seat, now, stacks_fd=stacks)
-        if cfg.max_worker_lifetime:
-            member.expires_in = cfg.max_worker_lifetime + random.uniform(0.0, cfg.max_worker_lifetime_jitter)
-        if cfg.max_worker_memory:
-            member.memory_limit = (
-                cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)
-            ) * MIB
+        if cfg.max_worker_lifetime or cfg.max_worker_memory:
+            _set_limits(member, cfg)
         self._roster.add(member)
         return member
 
@@ -100,3 +95,13 @@ class Nursery:
             return worker
 
         live(self._server, make, generation.cfg, generation.log)
+
+
+def _set_limits(member: Member, cfg: Any) -> None:
+    """How old the worker may become, and how large: as the configuration says, and up to the jitter more."""
+    import random  # late: most configurations have no such limit
+
+    if cfg.max_worker_lifetime:
+        member.expires_in = cfg.max_worker_lifetime + random.uniform(0.0, cfg.max_worker_lifetime_jitter)
+    if cfg.max_worker_memory:
+        member.memory_limit = (cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)) * MIB

@@ -99,7 +99,7 @@ class Switch(Flag):
         return {"type": str}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Whole(Kind):
     """A whole number within bounds; in a file it may be text with a base prefix (0x, 0o, 0b)."""
 
@@ -138,7 +138,7 @@ class Whole(Kind):
         return {"type": int if self.plain_on_command_line else str}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileMode(Whole):
     """A file mode mask; as text a leading 0 means octal, as in the shell."""
 
@@ -186,7 +186,7 @@ class Seconds(Kind):
         return {"type": float}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice(Kind):
     """One word of a few, whatever its case; `when_true` lets true and false stand for a word and "off"."""
 
@@ -218,7 +218,7 @@ class Choice(Kind):
         return {"type": str}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptionalChoice(Choice):
     """A choice whose flag may stand alone on the command line and then means `when_true`."""
 
@@ -246,7 +246,7 @@ class Sticky(Text):
         return {"type": "string", "pattern": f"^(?:{_STICKY.pattern})$"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Anything(Kind):
     """Not looked at: the setting is kept only so that old files load."""
 

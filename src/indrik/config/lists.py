@@ -143,7 +143,7 @@ class Words(Kind):
         return {"type": ["string", "array"], "items": {"type": "string"}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WordsOf(Words):
     """Words between commas, each one of a few; at least one, none twice."""
 

@@ -177,7 +177,7 @@ class StatsdAddress(Kind):
         return {"type": "string"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassName(Kind):
     """A class, a function that returns one, or its name, which is resolved only when the class is needed.
 
@@ -204,7 +204,7 @@ def no_hook(*_arguments: object) -> None:
     """Default of every hook: nothing. Known by identity, so that the hot path need not call it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hook(Kind):
     """A callable that takes `parameters`, or its dotted path. What it returns is ignored."""
 
@@ -230,7 +230,7 @@ class Hook(Kind):
         return {"type": "string", "description": "dotted path of the callable"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrimmedHook(Hook):
     """A hook that may take fewer arguments, down to `fewest`: it is wrapped, and called with all of them."""
 

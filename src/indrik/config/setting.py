@@ -13,7 +13,7 @@ from indrik.errors import ConfigError
 DEFAULT = "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FromEnvironment:
     """An environment variable that replaces a default; `form` turns its text into a value."""
 
@@ -34,7 +34,7 @@ class FromEnvironment:
         return self.form.format(text.strip())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """One row: everything about a setting that does not change while the server runs.
 
@@ -94,7 +94,7 @@ class NotSupportedYet(RejectedValue):
         super().__init__("not supported yet" + (f": {reason}" if reason else ""))
 
 
-@dataclass
+@dataclass(eq=False)
 class BoundSetting:
     """A setting's value in one `Config`, with where the value came from."""
 

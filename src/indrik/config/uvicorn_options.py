@@ -22,7 +22,7 @@ PORT = 8000
 Settings = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Option:
     """One option of uvicorn.
 

@@ -7,7 +7,6 @@ however slow, holds a worker.
 from __future__ import annotations
 
 import io
-import tempfile
 from typing import BinaryIO
 
 from indrik.protocol.chunked import ChunkedDecoder
@@ -94,6 +93,8 @@ class RequestBody:
         self.received += len(piece)
         try:
             if self.received > self._memory and self._file is self._in_memory:
+                import tempfile  # late: a third of a megabyte for what few workers ever do
+
                 self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
                 with self._in_memory as written:
                     self._file.write(written.getbuffer())

@@ -7,7 +7,6 @@ A slow reader is served from here while its worker goes on with others.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from typing import BinaryIO
 
@@ -78,6 +77,8 @@ class _Spool(FileSegment):
     def write_some(self) -> None:
         """Moves a step from memory into the file. Raises `OSError` when it cannot be written."""
         if self._file is None:
+            import tempfile  # late: see engine.body
+
             self._file = tempfile.TemporaryFile(  # noqa: SIM115
                 prefix="indrik-output-", dir=self._directory, buffering=0
             )

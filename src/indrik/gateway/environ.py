@@ -24,7 +24,7 @@ from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnvironSettings:
     """What the environ says besides the request.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,7 +39,9 @@ class FileWrapper:
         The position is the file object's own, so what was read from it already is not sent again.
         """
         filelike = self.filelike
-        if isinstance(filelike, tempfile._TemporaryFileWrapper):
+        # Where nobody has imported the module, nothing is of its classes.
+        tempfile = sys.modules.get("tempfile")
+        if tempfile is not None and isinstance(filelike, tempfile._TemporaryFileWrapper):
             filelike = filelike.file
         if not _is_plain(filelike):
             return None

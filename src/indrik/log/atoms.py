@@ -5,7 +5,6 @@ from :data:`ATOMS` and :data:`FAMILIES`; an atom is added here and nowhere else.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +42,7 @@ Environ = Mapping[str, Any]
 Read = Callable[[Any, Any, Any, Environ, timedelta], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Atom:
     """One row. `number` says that ``%(X)d`` and its like are possible; `unquoted`, that spaces must be
     escaped too because the default format writes it without quotes and a client chooses it."""
@@ -56,7 +55,7 @@ class Atom:
     unquoted: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key, None where there is no
     such key."""
@@ -72,6 +71,8 @@ def user_of(environ: Environ) -> str:
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":
         return "-"
+    import base64  # late: few logs of few servers name the user
+
     try:
         user = base64.b64decode(credentials.strip().encode("latin-1"), validate=True).partition(b":")[0]
     except (binascii.Error, UnicodeEncodeError):

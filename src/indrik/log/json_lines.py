@@ -14,7 +14,7 @@ from typing import Any
 from indrik.log.atoms import ATOMS, Environ, Read, microseconds, queued_of, status_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Key:
     """One row: a key of the object. `text` values are quoted; the others are JSON already."""
 

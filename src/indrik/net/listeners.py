@@ -172,12 +172,14 @@ def open_listener(address: Address, cfg: _BindSettings, scheme: str = "http") ->
         return _open_unix(address, cfg, scheme)
     host, port = address
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # Text would load the tables of internationalized names, for which an ASCII name has no use.
+        name = host.encode("ascii") if host.isascii() else host
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
         raise BindError(f"cannot listen on {format_address(address)}: {reason}") from error
     # A name may have several addresses; as in Gunicorn an IPv4 one is preferred and only one is bound.
-    family, kind, proto, _, name = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    family, kind, proto, _, where = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     sock = socket.socket(family, kind, proto)
     with _closing_on_error(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -188,7 +190,7 @@ def open_listener(address: Address, cfg: _BindSettings, scheme: str = "http") ->
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(("0.0.0.0", port) in cfg.address))
         _set_nodelay(sock)
         sock.setblocking(False)
-        sock.bind(name)
+        sock.bind(where)
         sock.listen(cfg.backlog)
     return Listener(sock, scheme, asked=address)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Mapping
+from datetime import date
 
 #: What the conditions say: answer as usual, 304 Not Modified, 412 Precondition Failed.
 GO_ON = 0
@@ -15,6 +15,7 @@ _ETAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _GAP = re.compile(r"[ \t,]*")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _DATES = (
     re.compile(rf"\w{{3}}, (?P<day>\d\d) (?P<month>\w{{3}}) (?P<year>\d{{4}}) {_CLOCK} GMT", re.ASCII),
@@ -39,11 +40,14 @@ def parse_date(text: str) -> int | None:
             year += 2000 if year < 70 else 1900
         month = _MONTHS.index(found["month"]) + 1
         day, hour, minute, second = (int(found[part]) for part in ("day", "hour", "minute", "second"))
-        if year < 1 or not 1 <= day <= calendar.monthrange(year, month)[1]:
-            return None
         if hour > 23 or minute > 59 or second > 60:
             return None
-        return calendar.timegm((year, month, day, hour, minute, second))
+        try:
+            days = date(year, month, day).toordinal() - _FIRST_DAY
+        except ValueError:
+            # A day that the month does not have, or the year 0.
+            return None
+        return ((days * 24 + hour) * 60 + minute) * 60 + second
     return None
 
 

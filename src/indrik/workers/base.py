@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import random
 import signal
 import sys
 import time
@@ -81,7 +80,7 @@ class Worker:
         self.nr = 0
         self.max_requests = sys.maxsize
         if cfg.max_requests > 0:
-            self.max_requests = cfg.max_requests + random.randint(0, cfg.max_requests_jitter)
+            self.max_requests = cfg.max_requests + _up_to(cfg.max_requests_jitter)
         #: Set by the arbiter before the fork; None for a worker without an arbiter.
         self.slot: Slot | None = None
         #: The first slots as this worker may see them, and their mailboxes, its own included; none without an
@@ -189,7 +188,9 @@ class Worker:
         for name, value in self.cfg.env.items():
             os.environ[name] = value
         drop_privileges(self.cfg.uid, self.cfg.gid, self.cfg.initgroups)
-        random.seed()
+        if "random" in sys.modules:
+            # What was seeded before the fork, by a hook or an application, is the same in every worker.
+            sys.modules["random"].seed()
         self.prepare_process(self.cfg, self.log, self)
         self._open_wakeup()
         self._set_close_on_exec()
@@ -348,6 +349,15 @@ class Worker:
         for listener in self.sockets:
             os.set_inheritable(listener.fileno(), False)
         self.log.close_on_exec()
+
+
+def _up_to(jitter: int) -> int:
+    """A whole number from 0 to `jitter`, by chance."""
+    if not jitter:
+        return 0
+    import random  # late: a start without jitter does not need it
+
+    return random.randint(0, jitter)
 
 
 def _answer_500(environ: Any, start_response: Any) -> list[bytes]:

@@ -13,7 +13,7 @@ from indrik.log import RefusalLog
 from indrik.protocol.request import Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RefusedResponse:
     """The access log's view of an answer that no application gave."""
 
@@ -29,7 +29,7 @@ class RefusedResponse:
         return int(self.status[:3])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RefusedRequest:
     """The access log's view of a request that could not be read."""
 

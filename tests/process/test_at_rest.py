@@ -1,0 +1,123 @@
+"""What a worker holds while it does nothing: its modules, which are most of its memory and of the start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import installed
+from tests.process.conftest import ServerFactory
+
+APP = """\
+import sys
+
+def application(environ, start_response):
+    text = " ".join(sys.modules).encode()
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text]
+"""
+
+#: Each was there once, or would come with a careless import, and costs every process that serves. Some other
+#: module of the standard library may import one of them in a later Python: then it is not ours to keep out.
+UNWANTED = {
+    "asyncio",
+    "base64",
+    "calendar",
+    "concurrent.futures",
+    "csv",
+    "ctypes",
+    "decimal",
+    "email",
+    "encodings.idna",
+    "gevent",
+    "html",
+    "http",
+    "importlib.metadata",
+    "importlib.resources",
+    "json",
+    "logging.config",
+    "logging.handlers",
+    "multiprocessing",
+    "pathlib",
+    "pickle",
+    "pkgutil",
+    "platform",
+    "queue",
+    "random",
+    "shutil",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "stringprep",
+    "subprocess",
+    "tempfile",
+    "unittest",
+    "urllib.request",
+    "uuid",
+    "xml",
+    "zipfile",
+}
+
+#: What nothing of the server can do without; what it imports itself is not the server's choice.
+NEEDED = (
+    "argparse",
+    "ast",
+    "contextvars",
+    "dataclasses",
+    "datetime",
+    "faulthandler",
+    "gettext",
+    "inspect",
+    "ipaddress",
+    "logging",
+    "mmap",
+    "selectors",
+    "shlex",
+    "socket",
+    "struct",
+    "textwrap",
+    "threading",
+    "traceback",
+    "typing",
+    "urllib.parse",
+)
+
+#: Modules of the server's own in a sync worker, master's part included. One that only some servers need is
+#: imported by these; what all need raises the number.
+MOST_OWN = 150
+
+
+def modules_without_the_server(compiled: bool) -> set[str]:
+    """What such an interpreter has imported without the server."""
+    names = [*NEEDED, "setproctitle"]
+    if not compiled:
+        # Its stand-in, and what stops a thread where no C code can.
+        names += ["cython", "ctypes"]
+    program = "import sys, importlib, contextlib\nfor name in sys.argv[1:]:\n"
+    program += "    with contextlib.suppress(ImportError):\n        importlib.import_module(name)\n"
+    program += "print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *names], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [(), ("-k", "gthread", "--threads", "4")], ids=["sync", "gthread"])
+def test_it_has_imported_no_more_than_it_needs(
+    serve: ServerFactory, folder: Path, arguments: tuple[str, ...]
+) -> None:
+    (folder / "app.py").write_text(APP)
+    found = set(serve(*arguments).wait_ready().get().split())
+    before = modules_without_the_server(installed()[0] == "compiled")
+    assert sorted((found & UNWANTED) - before) == []
+    own = {name for name in found if name.partition(".")[0] == "indrik"}
+    assert len(own) <= MOST_OWN, sorted(own)
+
+
+def test_the_list_is_of_this_language() -> None:
+    """A name that is written wrong would never be found."""
+    known = set(sys.stdlib_module_names) | {"gevent"}
+    assert {name.partition(".")[0] for name in UNWANTED} <= known
