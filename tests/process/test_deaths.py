@@ -12,7 +12,7 @@ import pytest
 
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
-from tests.process.server import is_alive, wait_for
+from tests.process.server import get_on, is_alive, wait_for
 
 
 def test_silent_worker_is_explained_and_replaced(serve: ServerFactory, folder: Path) -> None:
@@ -96,6 +96,32 @@ def test_what_ends_a_worker_ends_no_other(serve: ServerFactory, folder: Path, ki
     assert not (folder / "on_exit").exists()
     assert server.stop() == 0
     assert (folder / "on_exit").exists()
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_a_worker_without_descriptors_leaves_in_order(
+    serve: ServerFactory, folder: Path, kind: str
+) -> None:
+    (folder / "app.py").write_text(
+        "import os\n"
+        "kept = []\n"
+        "def application(environ, start_response):\n"
+        "    try:\n"
+        "        while environ['PATH_INFO'] == '/exhaust':\n"
+        "            kept.append(os.dup(0))\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "    start_response('200 OK', [('Content-Length', '2')])\n"
+        "    return [b'ok']\n"
+    )
+    server = serve("-k", kind, "-w", "2").wait_ready(2)
+    with server.connect() as sock:
+        assert get_on(sock, "/exhaust") == "ok"
+        server.send(signal.SIGTERM)
+        # Served to the end, and told that it is the end.
+        server.wait_for_log("Handling signal: term")
+    assert server.wait_exit() == 0
+    assert "Traceback" not in server.log()
 
 
 def test_boot_failure_after_the_first_success_backs_off(serve: ServerFactory, folder: Path) -> None:

@@ -108,7 +108,7 @@ async def wait_before_accepting(scope: Any, receive: Any, send: Any) -> None:
 async def accept_late(scope: Any, receive: Any, send: Any) -> None:
     """Accepts when the client is gone, before the loop has had a turn to see that."""
     note("keeps the loop")
-    while not os.path.exists(scope["query_string"]):
+    while not os.path.exists(scope["query_string"]):  # noqa: ASYNC240
         pass
     await send({"type": "websocket.accept"})
     note(f"late: {await receive()!r}")

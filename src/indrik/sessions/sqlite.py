@@ -58,8 +58,8 @@ _MOST_IDLE = 16
 _File = tuple[int, int]
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
-#: Connections that another thread of the parent process has put back while it forked. They must not be used on
-#: this side of a fork, and not be closed either (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+#: Connections that another thread of the parent process has put back while it forked. They must not be used
+#: on this side of a fork, and not be closed either (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 _inherited: list[tuple[sqlite3.Connection, _File]] = []
 
 
@@ -324,8 +324,8 @@ def _purge(connection: sqlite3.Connection, limit: int) -> int:
 
 
 def _before_fork() -> None:
-    # SQLite remembers in the process's memory which locks it has. A child of one with open connections believes
-    # that it has them too, and others then take away the log that it writes to.
+    # SQLite remembers in the process's memory which locks it has. A child of one with open connections
+    # believes that it has them too, and others then take away the log that it writes to.
     for store in list(_stores):
         store.close()
 
