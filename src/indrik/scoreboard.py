@@ -458,7 +458,7 @@ class Neighbour:
         part = view[at : at + SLOT_BYTES]
         self._owner = part
         if cython.compiled:
-            # As in Slot: every index below is a constant below _WORDS.
+            # As in Slot: every index below is a constant below 256, the words of SLOT_BYTES.
             octets: cython.const[cython.uchar][::1] = part  # type: ignore[valid-type]
             self._f = cython.cast(cython.p_const_double, cython.address(octets[0]))
             self._q = cython.cast(cython.p_const_ulonglong, cython.address(octets[0]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -150,6 +151,23 @@ def test_reload_keeps_the_socket(tmp_path: Path) -> None:
             server.wait_until(lambda: server.error_log.count("Restarting with") == times, "the restart")  # noqa: B023
             assert ask(server).status_code == 200
         assert server.stop() == 0
+
+
+def test_a_signal_between_two_starts_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("")
+    arguments = {"use_reloader": True, "reloader_type": "stat", "reloader_interval": 0.1}
+    with program(tmp_path, extra_files=[str(tmp_path / "module.py")], **arguments) as server:
+        parent = server.process.pid
+        # Who answers has looked at the file.
+        assert ask(server).status_code == 200
+        child = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0]
+        os.kill(parent, signal.SIGSTOP)
+        os.utime(tmp_path / "module.py", (2, 2))
+        server.wait_until(lambda: ") Z " in Path(f"/proc/{child}/stat").read_text(), "the child's end")
+        os.kill(parent, signal.SIGTERM)
+        os.kill(parent, signal.SIGCONT)
+        assert server.process.wait(DEADLINE) == 128 + signal.SIGTERM
+        assert server.error_log.count("Restarting with indrik") == 1
 
 
 @pytest.mark.parametrize(

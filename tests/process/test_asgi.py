@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.process.asgi import LOOPS, fetch, message, read_json, read_until, running, send_messages
-from tests.process.server import Server, read_answer
+from tests.process.server import Server, read_answer, wait_for
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.response.body"}
@@ -276,6 +277,20 @@ def test_zerocopysend(server: Server, tmp_path: Path) -> None:
     several = [{**send, "count": 2, "more_body": True}, body(b"and", True), {**send, "offset": 8}]
     answer = send_messages(server, [START, *several])
     assert answer.endswith(b"\r\n\r\n2\r\n01\r\n3\r\nand\r\n2\r\n89\r\n0\r\n\r\n")
+
+
+def test_zerocopysend_of_no_file(server: Server, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    end = os.open(tmp_path / "pipe", os.O_RDWR)
+    try:
+        descriptors = Path(f"/proc/{server.workers()[0]}/fd")
+        before = len(list(descriptors.iterdir()))
+        for _ in range(20):
+            send = {"type": "http.response.zerocopysend", "open": str(tmp_path / "pipe")}
+            assert send_messages(server, [START, send]).startswith(b"HTTP/1.1 500 ")
+        wait_for(lambda: len(list(descriptors.iterdir())) <= before, "closed descriptors")
+    finally:
+        os.close(end)
 
 
 def test_trailers(server: Server) -> None:

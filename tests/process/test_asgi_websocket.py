@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -236,6 +237,16 @@ def test_a_client_that_vanishes_in_the_handshake(server: Server) -> None:
         sock.sendall(handshake("/wait"))
         server.wait_for_log("waits before accepting", before + 1)
     server.wait_for_log(r"got \{'type': 'websocket.disconnect', 'code': 1006, 'reason': ''\}", before + 1)
+
+
+def test_a_client_that_vanishes_just_before_it_is_accepted(server: Server, tmp_path: Path) -> None:
+    before = count(server, "keeps the loop")
+    with server.connect() as sock:
+        sock.sendall(handshake(f"/late?{tmp_path}/gone"))
+        server.wait_for_log("keeps the loop", before + 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    (tmp_path / "gone").touch()
+    server.wait_for_log(r"late: \{'type': 'websocket.disconnect', 'code': 1006, 'reason': ''\}", before + 1)
 
 
 def test_the_application_closes(server: Server) -> None:

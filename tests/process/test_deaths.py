@@ -8,9 +8,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
-from tests.process.server import is_alive, wait_for
+from tests.process.server import get_on, is_alive, wait_for
 
 
 def test_silent_worker_is_explained_and_replaced(serve: ServerFactory, folder: Path) -> None:
@@ -66,6 +68,60 @@ def test_exit_in_the_application_is_explained(serve: ServerFactory) -> None:
         sock.sendall(b"GET /exit HTTP/1.1\r\nHost: test\r\n\r\n")
         server.wait_for_log("exited with code 7 after .* while serving 'GET /exit'")
     server.wait_workers(2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("sync", "KeyboardInterrupt"), ("gthread", "asyncio.CancelledError"), ("gevent", "KeyboardInterrupt")],
+)
+def test_what_ends_a_worker_ends_no_other(serve: ServerFactory, folder: Path, kind: str, name: str) -> None:
+    (folder / "app.py").write_text(
+        "import asyncio, os\n"
+        "def application(environ, start_response):\n"
+        "    if environ['PATH_INFO'] == '/raise':\n"
+        f"        raise {name}('on purpose')\n"
+        "    start_response('200 OK', [])\n"
+        "    return [str(os.getpid()).encode()]\n"
+    )
+    (folder / "conf.py").write_text("def on_exit(server): open('on_exit', 'w').close()")
+    server = serve("-k", kind, "-w", "2", "-p", "pid", "-c", "conf.py", bind=f"unix:{folder}/s").wait_ready(2)
+    before = set(server.workers())
+    with server.connect() as sock:
+        sock.sendall(b"GET /raise HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.wait_for_log(r"Exception in worker process[^\0]*on purpose")
+        server.wait_for_log("Worker is ready", 3)
+    assert len(before & set(server.workers())) == 1
+    assert server.get_pid() in server.workers()
+    assert (folder / "pid").read_text().strip() == str(server.pid)
+    assert not (folder / "on_exit").exists()
+    assert server.stop() == 0
+    assert (folder / "on_exit").exists()
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_a_worker_without_descriptors_leaves_in_order(
+    serve: ServerFactory, folder: Path, kind: str
+) -> None:
+    (folder / "app.py").write_text(
+        "import os\n"
+        "kept = []\n"
+        "def application(environ, start_response):\n"
+        "    try:\n"
+        "        while environ['PATH_INFO'] == '/exhaust':\n"
+        "            kept.append(os.dup(0))\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "    start_response('200 OK', [('Content-Length', '2')])\n"
+        "    return [b'ok']\n"
+    )
+    server = serve("-k", kind, "-w", "2").wait_ready(2)
+    with server.connect() as sock:
+        assert get_on(sock, "/exhaust") == "ok"
+        server.send(signal.SIGTERM)
+        # Served to the end, and told that it is the end.
+        server.wait_for_log("Handling signal: term")
+    assert server.wait_exit() == 0
+    assert "Traceback" not in server.log()
 
 
 def test_boot_failure_after_the_first_success_backs_off(serve: ServerFactory, folder: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.process.conftest import ServerFactory
-from tests.process.server import wait_for
+from tests.process.server import get_on, wait_for
 
 APP = """\
-import sys, time
+import gc, sys, time
 def note(text):
     print(text, file=sys.stderr, flush=True)
 def application(environ, start_response):
@@ -30,6 +32,11 @@ def application(environ, start_response):
             finally:
                 note("closed")
         return body()
+    elif path == "/count":
+        gc.collect()
+        text = str(sum(type(found).__name__ == "Connection" for found in gc.get_objects())).encode()
+        start_response("200 OK", [("Content-Length", str(len(text)))])
+        return [text]
     text = f"{gone.is_set()} {gone.wait(0.01)}".encode()
     start_response("200 OK", [("Content-Length", str(len(text)))])
     return [text]
@@ -51,6 +58,16 @@ def test_a_wait_ends_when_the_client_leaves(serve: ServerFactory, folder: Path) 
     server.wait_for_log("left: True True")
     assert time.monotonic() - left_at < 5
     assert server.get("/") == "False False"
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_who_has_waited_in_vain_is_forgotten(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text(APP)
+    server = serve("-k", kind).wait_ready()
+    for _ in range(20):
+        with server.connect() as client:
+            assert get_on(client) == "False False"
+    wait_for(lambda: int(server.get("/count")) <= 2, "the end of the connections")
 
 
 def test_callbacks_run_once_when_sending_shows_that_the_client_left(

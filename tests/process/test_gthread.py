@@ -52,6 +52,9 @@ def application(environ, start_response):
         time.sleep(float(name))
     elif path.startswith("/exit/"):
         raise SystemExit(int(name))
+    elif path == "/no-more-threads":
+        # More than there are addresses: none can be started from now on.
+        threading.stack_size(1 << 47)
     elif path == "/meet":
         # Only answered when as many are inside at the same time.
         barrier.wait(30)
@@ -199,6 +202,19 @@ class TestThreads:
             clients = [server.ask(stack, "/meet") for _ in range(64)]
             names = {read_answer(client).split()[1] for client in clients}
         assert len(names) == 64
+
+    def test_without_another_thread_it_goes_on(self, threaded: ThreadedFactory) -> None:
+        server = threaded(threads=8)
+        worker = server.server.get("/no-more-threads").split()[0]
+        names = ("a", "b", "c", "d")
+        with ExitStack() as stack:
+            clients = [server.ask(stack, f"/gate/{name}") for name in names]
+            server.server.wait_for_log(r"\[ERROR\] Of 9 threads only \d can be had")
+            for name in names:
+                server.open_gate(name)
+            assert {read_answer(client).split()[0] for client in clients} == {worker}
+        assert server.server.get("/quick").split()[0] == worker
+        assert server.server.stop() == 0
 
     def test_no_more_are_inside(self, threaded: ThreadedFactory) -> None:
         server = threaded(threads=3)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import forks
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
 from tests.process.server import APP, Server, is_alive, wait_for
@@ -52,6 +53,32 @@ def test_dead_preloader_is_started_again(serve: ServerFactory) -> None:
     os.kill(server.get_pid(), signal.SIGKILL)
     server.wait_for_log("Worker is ready", 2)
     assert server.get_version() == "1"
+
+
+@pytest.mark.parametrize("who", ["preloader", "intermediate"])
+def test_no_process_for_a_worker(serve: ServerFactory, folder: Path, who: str) -> None:
+    server = serve("--workers", "2", "--pid", "pid", "--preload", command=forks.COMMAND).wait_ready(2)
+    preloader = preloader_of(server)
+    with forks.NoFork(folder, server.pid if who == "preloader" else preloader):
+        os.kill(server.get_pid(), signal.SIGKILL)
+        server.wait_for_log(rf"the preloader \(pid {preloader}\) cannot fork: Resource temporarily unavail")
+        assert server.get_version() == "1"
+    server.wait_for_log("Worker is ready", 3)
+    assert preloader_of(server) == preloader
+    assert is_alive(preloader)
+    assert (folder / "pid").exists()
+    assert server.stop() == 0
+
+
+def test_no_process_for_a_preloader(serve: ServerFactory, folder: Path) -> None:
+    server = serve("--preload", command=forks.COMMAND).wait_ready()
+    with forks.NoFork(folder):
+        os.kill(preloader_of(server), signal.SIGKILL)
+        server.wait_for_log("A preloader could not be started")
+        assert server.get_version() == "1"
+    preloader_of(server, 2)
+    # No signal is blocked for good.
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import forks
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
 from tests.process.server import Server, children, get_on, is_alive, wait_for
@@ -82,6 +83,16 @@ def test_new_master_that_cannot_boot_changes_nothing(serve: ServerFactory, folde
     server.send(signal.SIGUSR2)
     server.wait_for_log(r"The new master exited with code 3; this one goes on")
     assert server.get_version() == "1"
+
+
+def test_no_process_for_a_new_master(serve: ServerFactory, folder: Path) -> None:
+    server = serve(command=forks.COMMAND).wait_ready()
+    with forks.NoFork(folder):
+        server.send(signal.SIGUSR2)
+        server.wait_for_log(r"\[ERROR\] The new master cannot be started, this one goes on: .*unavailable")
+    assert server.get_version() == "1"
+    new = new_master(server, 1)
+    stop_pid(new)
 
 
 def test_upgrade_of_a_unix_socket_keeps_its_file(serve: ServerFactory, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
@@ -104,6 +105,15 @@ async def wait_before_accepting(scope: Any, receive: Any, send: Any) -> None:
     note(f"got {await receive()!r}")
 
 
+async def accept_late(scope: Any, receive: Any, send: Any) -> None:
+    """Accepts when the client is gone, before the loop has had a turn to see that."""
+    note("keeps the loop")
+    while not os.path.exists(scope["query_string"]):  # noqa: ASYNC240
+        pass
+    await send({"type": "websocket.accept"})
+    note(f"late: {await receive()!r}")
+
+
 async def linger_after(scope: Any, receive: Any, send: Any) -> None:
     """Hears of the end, and stays."""
     await send({"type": "websocket.accept"})
@@ -149,7 +159,7 @@ PATHS = {
     "/echo": echo, "/scope": show, "/mute": mute, "/flood": flood, "/refuse": refuse, "/deny": deny,
     "/deny-half": deny_half, "/raise-before": raise_before, "/raise-after": raise_after,
     "/return-before": return_before, "/return-after": return_after, "/close": close,
-    "/wait": wait_before_accepting, "/linger": linger_after,
+    "/wait": wait_before_accepting, "/linger": linger_after, "/late": accept_late,
 }  # fmt: skip
 
 

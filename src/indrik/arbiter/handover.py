@@ -158,7 +158,12 @@ class Handover:
             server.log.warning("USR2 ignored: the old master is still running (pid: %s)", server.master_pid)
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            server.log.error("The new master cannot be started, this one goes on: %s", error)
+            return
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)

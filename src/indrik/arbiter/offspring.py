@@ -93,7 +93,9 @@ def live(server: Any, make: Callable[[], Any], cfg: Any, log: Any) -> NoReturn:
         try:
             if worker is not None:
                 cfg.worker_exit(server, worker)
-        except Exception:
+        except SystemExit:
+            raise
+        except BaseException:
             log.exception("Hook worker_exit failed (pid: %s)", pid)
     sys.exit(status)
 
@@ -123,7 +125,9 @@ def guarded(
     except IndrikError as error:
         log.error("%s failed to boot (pid: %s): %s", who, pid, error)
         return 255 if is_up() else WORKER_BOOT_ERROR
-    except Exception:
+    except BaseException:
+        # What is no Exception too (KeyboardInterrupt, CancelledError): above this lies the master's own code,
+        # which would take it for its own end and stop everything.
         log.exception("Exception in %s process (pid: %s)", who.lower(), pid)
         return 255 if is_up() else WORKER_BOOT_ERROR
     return 0

@@ -9,12 +9,14 @@ and the arbiter itself never imports the application: a reload loads the code an
 load is a failed reload and no outage.
 
 The two talk over a socket pair, one message each way for a worker: which slot and age, with its stacks'
-descriptor; then its pid. The preloader ends when the arbiter's end is closed.
+descriptor; then its pid, or the negative number of an error. The preloader ends when the arbiter's end is
+closed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import select
@@ -65,24 +67,38 @@ class Preloader:
         self.is_loaded = False
 
     def start(self) -> None:
-        """Fork the process; it begins to load the application."""
+        """Fork the process; it begins to load the application. Raises OSError if there can be none now."""
         self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._stacks = open_stacks()
+        try:
+            self._stacks = open_stacks()
+            self.pid = self._fork(theirs)
+        except OSError:
+            self._sock.close()
+            if self._stacks >= 0:
+                os.close(self._stacks)
+                self._stacks = -1
+            raise
+        finally:
+            theirs.close()
         self._started_at = time.monotonic()
         self._asked_at = 0.0
         self._killed = False
         self.is_loaded = False
+        self._server.log.info("Preloading the application (pid: %s)", self.pid)
+
+    def _fork(self, theirs: socket.socket) -> int:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
-        pid = os.fork()
-        if pid == 0:
-            self._sock.close()
-            # The process owns it from here: what it closes of the master's must not include it.
-            stacks, self._stacks = self._stacks, -1
-            _Process(self._server, self._generation, theirs, stacks).live()
-        self.pid = pid
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
-        self._server.log.info("Preloading the application (pid: %s)", pid)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._sock.close()
+                # The process owns it from here: what it closes of the master's must not include it.
+                stacks, self._stacks = self._stacks, -1
+                _Process(self._server, self._generation, theirs, stacks).live()
+        finally:
+            if os.getpid() == self._server.pid:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid
 
     def fileno(self) -> int:
         """Readable when the application is loaded, or the process has ended."""
@@ -148,7 +164,10 @@ class Preloader:
             raise PreloaderFailed(
                 f"the preloader (pid {self.pid}) did not start a worker within {FORK_TIMEOUT:g} s"
             )
-        return int(answer)
+        pid = int(answer)
+        if pid < 0:
+            raise PreloaderFailed(f"the preloader (pid {self.pid}) cannot fork: {os.strerror(-pid)}")
+        return pid
 
     def _kill(self) -> None:
         self._killed = True
@@ -331,17 +350,30 @@ class _Process:
 
             order = json.loads(message)
             before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
-            intermediate = _fork()
-            if intermediate == 0:
-                self._fork_worker(order, fds)
-            _waitpid(intermediate, 0)
+            try:
+                intermediate = _fork()
+            except OSError as error:
+                self._refuse(error)
+            else:
+                if intermediate == 0:
+                    self._fork_worker(order, fds)
+                _waitpid(intermediate, 0)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             for fd in fds:
                 os.close(fd)
 
+    def _refuse(self, error: OSError) -> None:
+        """Tell the arbiter, in place of a pid, why there is no worker."""
+        self._sock.send(str(-(error.errno or errno.EAGAIN)).encode())
+
     def _fork_worker(self, order: dict[str, int], fds: list[int]) -> None:
         """In the intermediate process, and then in the worker."""
-        pid = _fork()
+        try:
+            pid = _fork()
+        except OSError as error:
+            self._refuse(error)
+            # Not by an exception: above this lies the master's own code.
+            os._exit(1)
         if pid:
             self._sock.send(str(pid).encode())
             os._exit(0)

@@ -62,13 +62,23 @@ class Staff:
             self._follow_changes()
         wake_at = self._recycling.check(self.roster, server.log, now)
         if server.stopping is None:
-            wake_at = min(wake_at, self.preloaders.watch(now, self.failures.spawn_at))
+            wake_at = min(wake_at, self._watch_preloaders(now))
         result = plan.plan(now, self.roster.seen(), self._goal(), self._limits(pardoned_at))
         self._steer()
         for action in result.actions:
             self._act(action)
         self._log_number()
         return now if result.actions else min(wake_at, result.wake_at)
+
+    def _watch_preloaders(self, now: float) -> float:
+        try:
+            return self.preloaders.watch(now, self.failures.spawn_at)
+        except OSError as error:
+            self._server.log.exception("A preloader could not be started")
+            self._count_boot_failure(
+                self._server.current.number, f"a preloader could not be started: {error}"
+            )
+            return self.failures.spawn_at
 
     def _goal(self) -> plan.Goal:
         server = self._server

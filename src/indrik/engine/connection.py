@@ -7,8 +7,6 @@ became readable or writable, or that a deadline passed.
 from __future__ import annotations
 
 import errno
-
-# The plain class below `socket.socket`, which gevent replaces.
 from io import BytesIO
 from typing import TYPE_CHECKING
 

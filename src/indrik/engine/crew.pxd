@@ -32,6 +32,8 @@ cdef class Crew:
     cdef double _longest_wait
     cdef object _on_news
     cdef public object failure
+    cdef public object shortage
+    cdef bint _is_short
     cdef readonly list members
     cdef list _resting
     cdef RequestQueue _queue

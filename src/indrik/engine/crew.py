@@ -77,9 +77,12 @@ class Crew:
     threads: how many may be inside the application. queue_timeout: seconds that a whole request may wait for
     one of them, 0 for any time. longest_wait: seconds that a turn may wait, for the worker's heartbeat.
     on_news: called by any thread, with the ownership held, when the main thread should look: the limit of
-    `serve_until` is reached, the last connection of a worker that leaves has closed, or `failure` is set.
+    `serve_until` is reached, the last connection of a worker that leaves has closed, or `failure` or
+    `shortage` is set.
 
-    failure: what the application raised to end the worker.
+    failure: what the application raised to end the worker. shortage: why no other thread can be had, for
+    whoever takes it away; then the leader goes on leading, and nobody reads while it is inside the
+    application.
     """
 
     def __init__(
@@ -99,6 +102,8 @@ class Crew:
         self._longest_wait = longest_wait
         self._on_news = on_news
         self.failure: BaseException | None = None
+        self.shortage: str | None = None
+        self._is_short = False
         self.members: list[Member] = []
         self._resting: list[Member] = []
         self._queue = RequestQueue(queue_timeout, "thread", engine.context.slot)
@@ -183,15 +188,15 @@ class Crew:
 
     # --- the threads; everything below runs with the ownership held, but for what is marked ---
 
-    def _hire(self) -> Member:
-        """A new thread, which leads as soon as it runs."""
+    def _hire(self) -> None:
+        """A new thread, which leads as soon as it runs. Raises `RuntimeError` if there can be no more."""
         member = Member(len(self.members))
-        self.members.append(member)
-        self._leader = member
         threading.Thread(
             target=self._serve, args=(member,), name=f"indrik-{member.number}", daemon=True
         ).start()
-        return member
+        # Behind what may fail; the thread waits for the ownership until then.
+        self.members.append(member)
+        self._leader = member
 
     def _serve(self, member: Member) -> None:
         """A thread's life. Without the ownership."""
@@ -312,7 +317,14 @@ class Crew:
             self._leader = member
             member.gate.release()
         elif len(self.members) <= self._threads:
-            self._hire()
+            try:
+                self._hire()
+                self._is_short = False
+            except RuntimeError as error:
+                if not self._is_short:
+                    self._is_short = True
+                    self.shortage = str(error)
+                    self._on_news()
 
     def _end_overdue(self) -> cython.double:
         """Ends calls whose deadline has passed; seconds until the next deadline."""

@@ -508,8 +508,14 @@ class Engine:
         self._listeners = {}
         self._accepts_at = 0.0
         if self._siblings is not None:
-            while (found := self._siblings.take()) is not None:
-                self._adopt(*found).resume_later()
+            try:
+                while (found := self._siblings.take()) is not None:
+                    self._adopt(*found).resume_later()
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                # It stays there, and is taken as soon as a descriptor is free.
+                self._note_exhausted(error, "take a connection that a sibling has passed on")
             self._recall(True)
             # What comes now is taken by whoever has sent it, unless this worker is quicker.
             self._watch_listeners()

@@ -112,8 +112,11 @@ def supervise(listener: socket.socket) -> NoReturn:
     listener.set_inheritable(True)
     environment = {**os.environ, RUNS_MAIN: "true", SERVER_FD: str(listener.fileno())}
     child: subprocess.Popen[bytes] | None = None
+    told: int | None = None
 
     def pass_on(number: int, frame: Any) -> None:
+        nonlocal told
+        told = number
         if child is not None:
             child.send_signal(number)
 
@@ -124,6 +127,12 @@ def supervise(listener: socket.socket) -> NoReturn:
         child = subprocess.Popen(
             [sys.executable, *sys.orig_argv[1:]], env=environment, close_fds=False
         )
+        if told is not None:
+            # It came when there was no child to pass it on to.
+            child.send_signal(told)
         status = child.wait()
+        if status == RESTART and told is not None:
+            # It came too late for this child, and is meant for the program.
+            status = -told
         if status != RESTART:
             sys.exit(status if status >= 0 else 128 - status)

@@ -266,7 +266,7 @@ class HTTPCycle(RequestTask):
 
     def _zerocopysend(self, message: Any) -> None:
         file = message["file"]
-        fd = os.dup(file if isinstance(file, int) else file.fileno())
+        fd = file if isinstance(file, int) else file.fileno()
         offset = message.get("offset")
         if offset is None:
             offset = os.lseek(fd, 0, os.SEEK_CUR)
@@ -274,7 +274,7 @@ class HTTPCycle(RequestTask):
         if count is None:
             count = max(0, os.fstat(fd).st_size - offset)
         more = bool(message.get("more_body", False))
-        self._send_file(fd, offset, count, more)
+        self._send_file(os.dup(fd), offset, count, more)
         if not more and not self._has_trailers:
             self._complete()
 

@@ -364,6 +364,9 @@ class WebSocketCycle(RequestTask):
         self._state = _OPEN
         exchange.begins = True
         exchange.send(head)
+        if self._state != _OPEN:
+            # The client is gone, which this very step has found out: `_lost` has seen to all.
+            return
         self._gateway.websocket_opened(self)
         exchange.upgrade(self._inlet)
 

@@ -1,4 +1,10 @@
-"""Error log and access log: `Logger` and what a subclass of it or the engine needs."""
+"""Error log and access log: `Logger` and what a subclass of it or the engine needs.
+
+Everybody above writes by the `Logger` that he is given; it knows no request but by the attributes that
+`atoms` reads. Start reading in `logger`. `atoms` is the table of what an access line may hold,
+`access_format` and `json_lines` make the line, `handlers`, `outputs` and `syslog` take it away; `refusals`
+limits what strangers can have written.
+"""
 
 from __future__ import annotations
 

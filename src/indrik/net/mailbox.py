@@ -26,13 +26,13 @@ LONGEST = 180 * 1024
 #: more descriptor under way (unix(7), ETOOMANYREFS).
 _FULL = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.EMSGSIZE, errno.ETOOMANYREFS, errno.ENOMEM})
 
-# One buffer serves every message of a process: it is only used while the GIL is held, between the call and
-# the copy. Made when the first one comes.
+# One buffer serves every message of a process: a worker has one engine, and whoever takes a message holds its
+# ownership. Made when the first one comes.
 _buffer = bytearray()
 
 
 class Mailbox:
-    """One slot's. Any process; from the thread that holds the GIL. Nothing here waits."""
+    """One slot's. Any process; `take` by one thread at a time. Nothing here waits."""
 
     __slots__ = ("_inbox", "_outbox")
 

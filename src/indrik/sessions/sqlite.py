@@ -11,6 +11,7 @@ under gevent lets other greenlets go on; no transaction is open meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -57,8 +58,8 @@ _MOST_IDLE = 16
 _File = tuple[int, int]
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
-#: Connections of a parent process. They must not be used on this side of a fork, and not be closed either
-#: (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+#: Connections that another thread of the parent process has put back while it forked. They must not be used
+#: on this side of a fork, and not be closed either (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 _inherited: list[tuple[sqlite3.Connection, _File]] = []
 
 
@@ -151,8 +152,9 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Closes what is open and idle. The store opens anew when it is used again."""
-        while self._idle:
-            self._idle.pop()[0].close()
+        with contextlib.suppress(IndexError):  # another thread may be quicker
+            while True:
+                self._idle.pop()[0].close()
 
     # --- steps ---
 
@@ -321,9 +323,16 @@ def _purge(connection: sqlite3.Connection, limit: int) -> int:
     return len(names)
 
 
+def _before_fork() -> None:
+    # SQLite remembers in the process's memory which locks it has. A child of one with open connections
+    # believes that it has them too, and others then take away the log that it writes to.
+    for store in list(_stores):
+        store.close()
+
+
 def _after_fork() -> None:
     for store in _stores:
         store._forget_parent()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -1,4 +1,10 @@
-"""Worker kinds. The table is text, so that naming a kind imports nothing."""
+"""Worker kinds: how each waits, and how it calls the application. The table is text, so that naming a kind
+imports nothing.
+
+The arbiter makes them by `cfg.worker_class`. Start reading in `base`, the contract with the arbiter, and
+`serving`, what all kinds have of the engine; then `sync`, the smallest kind. `interface` finds out what an
+application speaks; `reloader` and `deadlines` are threads that some workers have.
+"""
 
 from __future__ import annotations
 

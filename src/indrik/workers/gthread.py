@@ -48,6 +48,15 @@ class ThreadWorker(ServingWorker):
         """Until a signal or the crew has news. What the application raised to end the worker ends it here."""
         select.select([self.wakeup_fd], [], [], max(0.0, seconds))
         self.read_wakeup()
+        shortage = self._crew.shortage
+        if shortage is not None:
+            self._crew.shortage = None
+            self.log.error(
+                "Of %d threads only %d can be had (%s); raise the limit on processes, or lower threads",
+                self.cfg.threads + 1,
+                len(self._crew.members),
+                shortage,
+            )
         if self._crew.failure is not None:
             raise self._crew.failure
 

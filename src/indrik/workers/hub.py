@@ -76,11 +76,18 @@ class HubHost:
             self._timer = None
 
 
+class _Departure(Event):  # type: ignore[misc]
+    """That a client leaves. waiting: how many greenlets wait for it."""
+
+    waiting = 0
+
+
 class HubWaiting(Waiting):
     """Waits in the hub. Called in greenlets."""
 
     def __init__(self) -> None:
-        self._departures: dict[Any, Event] = {}
+        # By connection, as long as somebody waits.
+        self._departures: dict[Any, _Departure] = {}
         self._crowd: Greenlets | None = None
 
     def serve(self, crowd: Greenlets) -> None:
@@ -105,16 +112,26 @@ class HubWaiting(Waiting):
     def wait_departed(self, connection: Sender, timeout: float | None) -> bool:
         if self._has_departed(connection) or timeout == 0:
             return self._has_departed(connection)
-        event = self._departures.setdefault(connection, Event())
-        deadline = None if timeout is None else gevent.get_hub().loop.now() + timeout
+        event = self._departures.setdefault(connection, _Departure())
+        event.waiting += 1
+        try:
+            return self._wait_for(event, connection, timeout)
+        finally:
+            event.waiting -= 1
+            if not event.waiting and self._departures.get(connection) is event:
+                # Nobody would tell of one that ends between two requests, and it would be kept for ever.
+                del self._departures[connection]
+
+    def _wait_for(self, event: _Departure, connection: Sender, timeout: float | None) -> bool:
+        loop = gevent.get_hub().loop
+        deadline = None if timeout is None else loop.now() + timeout
         while True:
             left = _LOOK_EVERY
             if deadline is not None:
-                left = min(left, deadline - gevent.get_hub().loop.now())
+                left = min(left, deadline - loop.now())
                 if left <= 0:
                     return False
             if event.wait(left) or self._has_departed(connection):
-                self._departures.pop(connection, None)
                 return True
 
     def tell_departed(self, connection: Sender) -> None:

@@ -128,6 +128,9 @@ class Reloader(threading.Thread):
         )
         try:
             next(watching, None)
+        except (OSError, RuntimeError):
+            # A folder has gone meanwhile, or the kernel has no watch left (inotify(7)): by the clock then.
+            self._stop_event.wait(INTERVAL)
         finally:
             watching.close()
 

@@ -212,22 +212,29 @@ class TestManyAtOnce:
     def test_a_child_process_opens_its_own(self, path: Path) -> None:
         code = """
 import os, sys
-from indrik.sessions import sqlite
-store = sqlite.SQLiteStore(sys.argv[1])
+from indrik.sessions.sqlite import SQLiteStore
+from indrik.sessions.store import Changes, Outcome
+store = SQLiteStore(sys.argv[1])
 store.create("parent", {"x": "1"}, 1e12)
-inherited = list(store._idle)
+opened, closed = os.pipe(), os.pipe()
 child = os.fork()
 if not child:
     assert store.load("parent") == {"x": "1"}
     store.create("child", {"x": "2"}, 1e12)
-    assert store._idle[0] not in inherited and sqlite._inherited == inherited
-    sys.stdout.write("done")
-    sys.stdout.flush()
+    os.write(opened[1], b"x")
+    os.read(closed[0], 1)
+    assert store.update("parent", Changes(changed={"x": "3"}), 1e12) is Outcome.KEPT
     os._exit(0)
+os.read(opened[0], 1)
+assert store.load("child") == {"x": "2"}
+# The last one that closes takes the log away. This is not the last, and SQLite has to know it.
+store.close()
+os.write(closed[1], b"x")
 assert os.waitpid(child, 0)[1] == 0
-assert store.load("child") == {"x": "2"} and store._idle == inherited
+assert store.load("parent") == {"x": "3"}
+print("done")
 """
-        assert output_of(run_python(code, path)) == "done"
+        assert output_of(run_python(code, path)) == "done\n"
 
 
 #: Root may write everything, so it becomes another user of the file's group.

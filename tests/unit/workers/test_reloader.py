@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,35 @@ def test_thread_calls_once(tmp_path: Path) -> None:
     assert called.wait(10)
     reloader.join(10)
     assert names == [str(path)]
+
+
+def test_a_folder_that_vanishes_does_not_end_the_thread(tmp_path: Path) -> None:
+    watchfiles = pytest.importorskip("watchfiles")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    path = tmp_path / "file"
+    path.write_text("")
+    tried = threading.Event()
+    called = threading.Event()
+
+    class Engine:
+        """watchfiles, with a folder that is there when it is looked up and not when it is to be watched."""
+
+        @staticmethod
+        def watch(*folders: str, **options: Any) -> Any:
+            if gone.exists():
+                assert str(gone) in folders
+                gone.rmdir()
+                tried.set()
+            return watchfiles.watch(*folders, **options)
+
+    reloader = Reloader([str(path), str(gone / "file")], Engine, lambda name: called.set())
+    reloader.find_change()
+    reloader.start()
+    assert tried.wait(10)
+    touch(path, "x")
+    assert called.wait(10)
+    reloader.join(10)
 
 
 def test_thread_can_be_stopped() -> None:
