@@ -191,8 +191,22 @@ conformance: $(VENV)/.stamp-package ## Measure the HTTP of other servers and wri
 dist: $(VENV)/.stamp-tools ## Build the sdist, and from it the wheel, into dist/
 	@$(LOCK) $(VENV)/bin/python -m build --no-isolation --outdir dist .
 
+RELEASE := .venv-release
+
+$(RELEASE)/.stamp-tools: release/requirements.txt release/requirements-build.txt
+	@tools/preflight $(PYTHON)
+	@echo "== tools of a release in $(RELEASE)"
+	@$(PYTHON) -m venv --clear $(RELEASE)
+	@$(RELEASE)/bin/pip install -q -r release/requirements.txt
+	@touch $@
+
+.PHONY: wheels
+wheels: $(RELEASE)/.stamp-tools ## Build and try out what is published: the sdist and a wheel for each Python, in dist/
+	@mkdir -p build
+	@$(LOCK:build/.lock=build/.lock-release) $(RELEASE)/bin/python -m release $(ARGS)
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-pure .venv-matrix .venv-bench .venv-conformance .venv-docs build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find src tests examples bench conformance docsite -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .venv .venv-pure .venv-matrix .venv-bench .venv-conformance .venv-docs $(RELEASE) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests examples bench conformance docsite release -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	find src -name '*.so' -delete

@@ -174,12 +174,7 @@ class EditableWheel(editable_wheel):
 def main() -> None:
     """Run setuptools with what pyproject.toml cannot say."""
     compiled = bool(extensions()) and choose_compiled()
-    requires = ['tomli>=2; python_version < "3.11"']
-    if not compiled:
-        # The sources say `import cython`, which an uncompiled run resolves to Cython's shadow module.
-        requires.append("cython>=3.3")
     setup(
-        install_requires=requires,
         ext_modules=extensions() if compiled else [],
         cmdclass={"build_py": BuildPy, "build_ext": BuildExt, "editable_wheel": EditableWheel},
     )

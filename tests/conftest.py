@@ -31,6 +31,7 @@ NEVER_COMPILED = (
     "tests/unit/docsite/",
     "tests/unit/log/",
     "tests/unit/net/",
+    "tests/unit/release/",
     "tests/process/test_cli.py",
     "tests/process/test_cli_serving.py",
     "tests/process/test_paste.py",

@@ -46,9 +46,12 @@ from __future__ import annotations
 import enum
 import math
 import mmap
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.refusals import KINDS, number_of
 

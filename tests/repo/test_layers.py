@@ -15,6 +15,7 @@ LAYERS = {
     "_types": 0,
     "signals": 0,
     "refusals": 0,
+    "uncompiled": 0,
     "protocol": 1,
     "sessions": 1,
     "net.addresses": 1,

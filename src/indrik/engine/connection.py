@@ -10,7 +10,10 @@ import errno
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.body import RequestBody
 from indrik.engine.context import Context

@@ -16,8 +16,12 @@ import threading
 # gevent replaces those of `threading`.
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.interruption import interrupt, is_interruptible

@@ -15,7 +15,10 @@ from collections.abc import Callable
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import LEFT, Exchange, Handler
 from indrik.engine.queued import RequestQueue

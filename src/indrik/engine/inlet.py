@@ -5,8 +5,12 @@ whatever comes after a change of protocol.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.refusals import ContentTooLarge, RequestRefused

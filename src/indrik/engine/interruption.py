@@ -6,8 +6,12 @@ import _thread
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.originals import original
 

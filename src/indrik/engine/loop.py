@@ -12,8 +12,12 @@ import errno
 import os
 import select
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.connection import Connection
 from indrik.engine.context import Context, RefusalSink

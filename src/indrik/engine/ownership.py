@@ -7,8 +7,12 @@ here for one another, never for a client, because nothing that holds it blocks.
 from __future__ import annotations
 
 import _thread
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.originals import original
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 import select
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 if cython.compiled:
     from cython.cimports.cpython.exc import PyErr_CheckSignals

@@ -12,7 +12,10 @@ import socket
 from _socket import socket as _Socket
 from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.context import Context
 from indrik.engine.exchange import Channel

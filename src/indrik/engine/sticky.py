@@ -8,7 +8,12 @@ the right one with its connection and everything that was read, before anything 
 
 from __future__ import annotations
 
-import cython
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.siblings import Sibling, Siblings
 from indrik.protocol.request import Request

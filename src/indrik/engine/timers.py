@@ -7,7 +7,12 @@ members: an idle connection costs no entry of its own.
 
 from __future__ import annotations
 
-import cython
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 #: `Timers.next_deadline` when nothing waits: beyond any clock.
 NEVER = 1e300

@@ -15,8 +15,12 @@ import time
 from _socket import socket as _Socket
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.originals import original
 

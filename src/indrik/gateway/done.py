@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 #: At its end for ever, and says so without an exception, which would cost as much as what was awaited.
 _EXHAUSTED: Any = iter(())

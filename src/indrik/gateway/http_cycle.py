@@ -10,9 +10,12 @@ import os
 import stat
 from collections.abc import Awaitable, Callable
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet

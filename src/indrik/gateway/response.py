@@ -4,9 +4,12 @@ interfaces.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange
 from indrik.protocol.chunked import LAST_CHUNK, frame_chunk

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange
 from indrik.gateway.environ import EnvironBuilder

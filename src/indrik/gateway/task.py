@@ -14,9 +14,12 @@ import contextvars
 import itertools
 import sys
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 if cython.compiled:
     from cython.cimports.cpython.contextvars import PyContext_Copy, PyContext_Enter, PyContext_Exit

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextvars
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange
 from indrik.engine.inlet import Inlet

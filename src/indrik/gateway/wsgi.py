@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextvars
 import datetime
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 if cython.compiled:
     from cython.cimports.cpython.contextvars import (

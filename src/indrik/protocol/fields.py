@@ -6,9 +6,12 @@ the upper-case name for hooks and logs, the key of the WSGI environ, the lower-c
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.octets import is_token
 from indrik.protocol.refusals import InvalidField

@@ -6,7 +6,12 @@ two ways is refused, because the second reader is a proxy and the difference is 
 
 from __future__ import annotations
 
-import cython
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.octets import digits
 from indrik.protocol.refusals import ExpectationFailed, InvalidFraming, UnknownCoding

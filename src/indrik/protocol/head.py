@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TYPE_CHECKING
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.fields import (
     CONNECTION,

@@ -7,7 +7,12 @@ octet costs its own packets and no more.
 
 from __future__ import annotations
 
-import cython
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.head import HeadParser
 from indrik.protocol.octets import first_forbidden, head_end

@@ -5,7 +5,12 @@ The attributes carry the names that hooks and loggers know from Gunicorn's reque
 
 from __future__ import annotations
 
-import cython
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.fields import FieldName
 from indrik.protocol.framing import CHUNKED

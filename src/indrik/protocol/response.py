@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.errors import IndrikError
 from indrik.protocol.octets import assemble, digits, is_plain, is_token

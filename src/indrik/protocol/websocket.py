@@ -8,9 +8,12 @@ time.
 from __future__ import annotations
 
 import codecs
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import cython
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.websocket_deflate import Deflater, Inflater
 from indrik.protocol.websocket_extensions import Deflate

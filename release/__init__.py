@@ -1,0 +1,1 @@
+"""Builds and checks what is published: the sdist, a wheel for each CPython, and the uncompiled wheel."""
