@@ -1,7 +1,7 @@
 """A page of documentation that can be run: its fenced blocks as steps, and what an output on it stands for.
 
-Blocks are told apart by their language and by an HTML comment above the fence, which a reader of the page does
-not see:
+Blocks are told apart by their language and by an HTML comment above the fence, which a reader of the page
+does not see:
 
     <!-- file: NAME -->   the block is the content of that file, in the folder where the page works
     ```sh                 commands for a terminal, at first number 1
@@ -21,8 +21,8 @@ _BLOCK = re.compile(r"(?:^<!-- (?P<mark>[^\n]+) -->\n)?^```(?P<kind>\w*)\n(?P<te
 #: Left out of an output: within a line some characters, as a line of its own any lines.
 GAP = "…"
 
-#: What is another each time: a pattern for it on the page, and for what may stand there instead. A process id is
-#: the same wherever an output has the same.
+#: What is another each time: a pattern for it on the page, and for what may stand there instead. A process id
+#: (None) is the same wherever an output has the same.
 _VARIABLE = {
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}",
     r"(?<=\[)\d+(?=\])|(?<=pid: )\d+|(?<=pid:)\d+|(?<=pid )\d+|(?<= \()\d+(?=\)$)": None,
@@ -64,7 +64,8 @@ def steps(page: str) -> Iterator[File | Commands | Output]:
     blocks = list(_BLOCK.finditer(page))
     if page.count("```") != 2 * len(blocks):
         raise ValueError("a fence is not closed, or stands in the middle of a line")
-    terminal, commands_end = 1, -1
+    terminal = 1
+    commands_end: int | None = None
     for block in blocks:
         mark, kind, text = block["mark"] or "", block["kind"], block["text"]
         if mark.startswith("file: "):
@@ -75,7 +76,12 @@ def steps(page: str) -> Iterator[File | Commands | Output]:
             yield Commands(terminal, text)
         elif kind == "text" and mark == "the log":
             yield Output(1, text)
-        elif kind == "text" and not mark and not page[commands_end : block.start()].strip():
+        elif (
+            kind == "text"
+            and not mark
+            and commands_end is not None
+            and not page[commands_end : block.start()].strip()
+        ):
             yield Output(terminal, text)
         else:
             raise ValueError(f"nobody knows what this block is: {block[0]}")

@@ -241,10 +241,20 @@ class Application(BaseApplication):
     def run(self) -> None:
         self.add_python_path()
         if self.cfg.print_config:
-            print(self.cfg)
+            print_all(str(self.cfg))
         if self.cfg.print_config or self.cfg.check_config:
             self.check_config()
         super().run()
+
+
+def print_all(text: str) -> None:
+    """Print to the standard output; a reader that has seen enough (`| head`) ends the process, silently."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is still buffered would be written once more at the end, and complained about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def fail(error: Exception, *, brief: bool = False) -> NoReturn:
