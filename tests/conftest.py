@@ -36,6 +36,8 @@ NEVER_COMPILED = (
     "tests/process/test_cli_serving.py",
     "tests/process/test_paste.py",
     "tests/integration/test_flask.py::TestShapes",
+    # Installs what it tests, uncompiled.
+    "tests/integration/test_tutorial.py",
     "tests/integration/test_run_simple.py::test_refused",
     "tests/workers/test_suite.py",
 )
@@ -45,6 +47,7 @@ LONGEST = (
     "tests/integration/test_starlette.py",
     "tests/integration/test_suites.py",
     "tests/repo/test_build.py",
+    "tests/integration/test_tutorial.py",
     "tests/process/test_asgi_crowd.py",
     "tests/integration/test_pywsgi_suite.py",
     "tests/integration/test_browser.py",

@@ -178,6 +178,20 @@ def test_every_source_in_one_run(folder: Path) -> None:
     assert "backlog = 2048 # default" in lines
 
 
+def test_print_config_for_a_reader_that_has_seen_enough(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "indrik", "--print-config", "app"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_wrong_flag_in_the_environment(folder: Path) -> None:
     ended = run(folder, "app", GUNICORN_CMD_ARGS="--wrokers 2")
     assert ended.status == 2

@@ -27,6 +27,7 @@ def test_silent_worker_is_explained_and_replaced(serve: ServerFactory, folder: P
     assert re.search(
         r"WORKER TIMEOUT \(pid:\d+\): gave no sign of life for 1\.\d s, serving 'GET /sleep/30", log
     )
+    assert re.search(r"; aborted after \d\.\d s and 0 requests\. Its stacks follow; .* raise timeout\n", log)
     assert log.index("WORKER TIMEOUT") < log.index("in application") < log.index("worker_abort ran")
 
 
@@ -122,6 +123,48 @@ def test_a_worker_without_descriptors_leaves_in_order(
         server.wait_for_log("Handling signal: term")
     assert server.wait_exit() == 0
     assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_exit_with_status_0_inside_a_request_is_told(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text("import os\ndef application(environ, start_response): os._exit(0)\n")
+    server = serve("--worker-class", kind, "--threads", "2" if kind == "gthread" else "1").wait_ready()
+    with server.connect() as sock:
+        sock.sendall(b"GET /leave HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.wait_for_log(
+            r"\[ERROR\] Worker .* exited with code 0 after .*, while serving 'GET /leave'.*os\._exit"
+        )
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_system_exit_in_the_application_is_told(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text("import sys\ndef application(environ, start_response):\n    sys.exit(0)\n")
+    server = serve("--worker-class", kind, "--threads", "2" if kind == "gthread" else "1").wait_ready()
+    with server.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        found = server.wait_for_log(
+            r"ends with status 0 \(pid: \d+\): the application called exit\(0\) here\n"
+            r"Traceback .*:\n  File \"(.*)\", line 3, in application\n"
+        )
+    assert found[1] == str(folder / "app.py")
+    server.wait_for_log("Worker is ready", 2)
+    assert server.stop() == 0
+    assert server.log().count("called exit(") == 1
+
+
+def test_order_to_end_at_once_is_no_death(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "import time\ndef application(environ, start_response):\n"
+        "    print('inside', flush=True)\n    time.sleep(60)\n"
+    )
+    server = serve().wait_ready()
+    with server.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.wait_for_log("inside")
+        os.kill(server.workers()[0], signal.SIGQUIT)
+        server.wait_for_log(r"\[DEBUG\] Worker .* exited with code 0")
+    server.wait_for_log("Worker is ready", 2)
+    assert "[ERROR]" not in server.log()
 
 
 def test_boot_failure_after_the_first_success_backs_off(serve: ServerFactory, folder: Path) -> None:

@@ -78,6 +78,10 @@ def test_broken_code_changes_nothing(
     assert load.versions == {"1"}
     assert pids <= set(server.workers())
     assert said in server.log()
+    if "exit code 3" in said and not preload:
+        assert f"{said}, its own lines above say why. " in server.log()
+        # From the application's first line on, not from the server's.
+        assert f"{os.sep}indrik{os.sep}" not in server.log()
     change(folder, "3")
     reload(server)
     wait_for(lambda: server.get_version() == "3", "the next version")

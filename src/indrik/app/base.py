@@ -11,7 +11,6 @@ import os
 import sys
 import traceback
 from argparse import Namespace
-from types import TracebackType
 from typing import Any, NoReturn
 
 from indrik.config import Config
@@ -19,6 +18,7 @@ from indrik.config.command_line import Parser, environment_arguments, given
 from indrik.config.files import find_default_file, read_module, read_python_file, read_toml, settings_in
 from indrik.config.resolved import current_directory
 from indrik.errors import ConfigError, ConfigFileError, IndrikError
+from indrik.log.tracebacks import from_outside
 
 #: Where a setting on the command line came from, for the operator.
 COMMAND_LINE = "command line"
@@ -241,10 +241,20 @@ class Application(BaseApplication):
     def run(self) -> None:
         self.add_python_path()
         if self.cfg.print_config:
-            print(self.cfg)
+            print_all(str(self.cfg))
         if self.cfg.print_config or self.cfg.check_config:
             self.check_config()
         super().run()
+
+
+def print_all(text: str) -> None:
+    """Print to the standard output; a reader that has seen enough (`| head`) ends the process, silently."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is still buffered would be written once more at the end, and complained about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def fail(error: Exception, *, brief: bool = False) -> NoReturn:
@@ -259,19 +269,11 @@ def fail(error: Exception, *, brief: bool = False) -> NoReturn:
     elif not isinstance(error, IndrikError) and not brief:
         raised = error
     if raised is not None:
-        traceback.print_exception(type(raised), raised, outside_indrik(raised.__traceback__))
+        traceback.print_exception(type(raised), raised, from_outside(raised.__traceback__))
     if raised is not error:
         print(f"Error: {error}", file=sys.stderr)
     sys.stderr.flush()
     sys.exit(1)
-
-
-def outside_indrik(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame on that is not in this package: there the operator's code begins."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(package):
-        trace = trace.tb_next
-    return trace
 
 
 __all__ = ["COMMAND_LINE", "Application", "BaseApplication"]

@@ -10,8 +10,10 @@ import signal
 import time
 from typing import Any
 
+from indrik.arbiter.advice import advise
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import take_stacks
+from indrik.scoreboard import State
 
 _PROC = "/proc"
 
@@ -32,10 +34,15 @@ def signal_name(number: int) -> str:
 
 
 def what_it_serves(member: Member, now: float) -> str:
-    """Requests in progress, as the scoreboard has them."""
+    """Requests in progress, as the scoreboard has them; without one, the last that there was."""
     slot = member.slot
+    if not member.ready and not slot.in_progress:
+        return "loading the application"
     if not slot.in_progress:
-        return "serving no request" if member.ready else "loading the application"
+        if not slot.request_text:
+            return "serving no request"
+        last = f"{slot.request_text!r}, began {now - slot.request_at:.1f} s before"
+        return f"serving no request (the last, {last})"
     text = f"serving {slot.request_text!r} for {now - slot.request_at:.1f} s"
     if slot.in_progress == 1 and slot.route:
         text = f"{text} (route {slot.route!r})"
@@ -141,27 +148,41 @@ def resident_bytes(pid: int) -> int:
 
 
 def report(member: Member, code: int, out_of_memory: str, now: float | None = None) -> str:
-    """One sentence on a death that nobody ordered."""
+    """One sentence on a death: how, after which life, during which request, on which evidence."""
     at = time.monotonic() if now is None else now
     ended = f"Worker (pid:{member.pid}) {how_it_ended(code)} {lifetime(member, at)}"
     cause = f"; {out_of_memory}" if out_of_memory and code == -signal.SIGKILL else ""
     return f"{ended}, while {what_it_serves(member, at)}{cause}"
 
 
+def was_in_order(member: Member, code: int) -> bool:
+    """Whether a worker that the master has not told to end has left with status 0, and either owes no client
+    an answer or was leaving.
+
+    Otherwise the application has ended it in the middle of a request (os._exit).
+    """
+    return code == 0 and (not member.slot.in_progress or member.slot.state >= State.DRAINING)
+
+
 def explain_abort(log: Any, member: Member, seconds: float, booting: bool) -> None:
     """Into the log, before a silent worker is aborted: for how long it has been silent, what it is serving,
-    and its stacks.
+    how long it has lived, what to do, and its stacks.
     """
+    now = time.monotonic()
+    setting = "boot_timeout" if booting else "timeout"
     what = "has not become ready for" if booting else "gave no sign of life for"
     reason = why_it_cannot_react(member.pid)
-    serving = what_it_serves(member, time.monotonic())
+    serving = what_it_serves(member, now)
     log.critical(
-        "WORKER TIMEOUT (pid:%s): %s %.1f s, %s%s",
+        "WORKER TIMEOUT (pid:%s): %s %.1f s, %s%s; aborted %s. "
+        "Its stacks follow; if it only needs longer, raise %s",
         member.pid,
         what,
         seconds,
         serving,
         f"; {reason}" if reason else "",
+        lifetime(member, now),
+        setting,
     )
     stacks = take_stacks(member.stacks_fd)
     log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks or "none: the process did not react")
@@ -171,10 +192,10 @@ def explain_death(log: Any, member: Member, code: int, expected: bool, out_of_me
     """Into the log, when a worker was reaped: how it ended, and if that was unexpected, where it was (after a
     crash).
     """
-    if code == 0 or expected:
+    if expected or was_in_order(member, code):
         log.debug("%s", report(member, code, out_of_memory))
         return
-    log.error("%s", report(member, code, out_of_memory))
+    log.error("%s; %s", report(member, code, out_of_memory), advise(code, member.ready, bool(out_of_memory)))
     stacks = take_stacks(member.stacks_fd)
     if stacks:
         log.error("Stacks of worker (pid:%s):\n%s", member.pid, stacks)

@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from indrik.arbiter.titles import set_title
 from indrik.errors import AppImportError, IndrikError
+from indrik.log.tracebacks import from_application
 from indrik.net.listeners import Listener
 from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, WORKER_SIGNALS
 
@@ -117,7 +118,11 @@ def guarded(
             text = "%s failed to boot (pid: %s): the application called exit(%s) while it was loading"
             log.error(text, who, pid, stop.code)
             return WORKER_BOOT_ERROR
-        return _status_of(stop)
+        status = _status_of(stop)
+        if is_up() and not is_excused():
+            text = "%s ends with status %s (pid: %s): the application called exit(%s) here"
+            log.error(text, who, status, pid, stop.code, exc_info=_shown(stop))
+        return status
     except AppImportError as error:
         log.debug("Exception while loading the application", exc_info=True)
         log.error("%s failed to boot (pid: %s): %s", who, pid, error)
@@ -125,12 +130,17 @@ def guarded(
     except IndrikError as error:
         log.error("%s failed to boot (pid: %s): %s", who, pid, error)
         return 255 if is_up() else WORKER_BOOT_ERROR
-    except BaseException:
+    except BaseException as error:
         # What is no Exception too (KeyboardInterrupt, CancelledError): above this lies the master's own code,
         # which would take it for its own end and stop everything.
-        log.exception("Exception in %s process (pid: %s)", who.lower(), pid)
+        log.error("Exception in %s process (pid: %s)", who.lower(), pid, exc_info=_shown(error))
         return 255 if is_up() else WORKER_BOOT_ERROR
     return 0
+
+
+def _shown(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """`error` for the log, without the frames between the server's start and the application."""
+    return type(error), error, from_application(error)
 
 
 def _status_of(stop: SystemExit) -> int:

@@ -168,7 +168,9 @@ class Reload:
                 server.seating.close(listener, unlink=True)
         server.discard(candidate)
         server.scoreboard.note(Event.RELOAD_ABANDONED)
-        server.log.error("Reload abandoned: %s. Generation %d goes on serving", why, old.number)
+        server.log.error(
+            "Reload abandoned: %s. Generation %d goes on serving; mend it and send HUP again", why, old.number
+        )
         server.report_serving("; the last reload failed")
         self._next()
 

@@ -283,6 +283,8 @@ class Staff:
             )
         how = f"exit code {code}" if code >= 0 else signal_name(-code)
         if not member.ready:
+            if code in (WORKER_BOOT_ERROR, APP_LOAD_ERROR):
+                how = f"{how}, its own lines above say why"
             self._count_boot_failure(
                 member.generation, f"a new worker (pid {member.pid}) did not come up: {how}"
             )

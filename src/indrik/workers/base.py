@@ -28,6 +28,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from indrik.errors import ConfigError
+from indrik.log.tracebacks import from_application
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.quotas import Quota
@@ -223,7 +224,10 @@ class Worker:
         try:
             self.wsgi = self._load_fitting()
         except Exception as error:
-            self.log.exception("The application cannot be loaded; the answer is 500 until a file changes")
+            self.log.error(
+                "The application cannot be loaded; the answer is 500 until a file changes",
+                exc_info=(type(error), error, from_application(error)),
+            )
             self.reloader.also_watch(files_of(error))
             self.is_stand_in = True
             self.wsgi = self._page_of(error) or (
@@ -312,6 +316,9 @@ class Worker:
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """QUIT and INT: end now."""
         self.alive = False
+        if self.slot is not None:
+            # Requests that are cut now are nobody's fault.
+            self.slot.state = State.EXITING
         self.cfg.worker_int(self)
         # Threads that are about to write their answer get this long.
         time.sleep(0.1)

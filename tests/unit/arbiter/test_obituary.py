@@ -22,7 +22,7 @@ from indrik.arbiter.obituary import (
 )
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import open_stacks, take_stacks
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard import Scoreboard, State
 
 NOW = 100.0
 
@@ -41,13 +41,19 @@ def test_what_it_serves() -> None:
     assert what_it_serves(one, NOW) == "serving 'GET /slow' for 3.0 s"
     one.slot.begin("POST", "/x", NOW - 1)
     assert what_it_serves(one, NOW) == "serving 'POST /x' for 1.0 s, and 1 more"
+    one.slot.end(NOW, NOW - 1)
+    one.slot.end(NOW, NOW - 3)
+    assert what_it_serves(one, NOW) == "serving no request (the last, 'POST /x', began 1.0 s before)"
 
 
 def test_report() -> None:
     one = member()
     one.slot.begin("GET", "/", NOW - 3)
     one.slot.end(NOW - 2, NOW - 3)
-    expected = "Worker (pid:4242) was killed by SIGSEGV after 60.0 s and 1 request, while serving no request"
+    expected = (
+        "Worker (pid:4242) was killed by SIGSEGV after 60.0 s and 1 request, "
+        "while serving no request (the last, 'GET /', began 3.0 s before)"
+    )
     assert report(one, -signal.SIGSEGV, "out of memory", NOW) == expected
     assert report(one, -signal.SIGKILL, "the evidence", NOW).endswith("; the evidence")
     assert "exited with code 7" in report(one, 7, "", NOW)
@@ -68,10 +74,48 @@ def test_stacks_come_with_a_crash_only(log: Any) -> None:
     assert log.texts("error")[1] == "Stacks of worker (pid:4242):\nFile x.py"
 
 
+@pytest.mark.parametrize("state", [State.BUSY, State.DRAINING, State.EXITING])
+def test_status_0_inside_a_request_is_a_death(log: Any, state: State) -> None:
+    one = member()
+    one.slot.begin("GET", "/", NOW - 3)
+    one.slot.state = state
+    explain_death(log, one, 0, False, "")
+    # A worker that was leaving, because somebody has sent it a signal, may be cut off.
+    assert len(log.texts("error")) == (state == State.BUSY)
+
+
+@pytest.mark.parametrize(
+    ("code", "ready", "out_of_memory", "said"),
+    [
+        (3, False, "", "; its own lines above say why"),
+        (4, False, "", "; its own lines above say why"),
+        (3, True, "", "look for os._exit, sys.exit"),
+        (255, True, "", "the exception above says why"),
+        (-signal.SIGKILL, True, "", "it was not the server"),
+        (-signal.SIGKILL, True, "the evidence", "; the evidence; have fewer workers"),
+        (-signal.SIGSEGV, True, "", "C code has crashed"),
+        (-signal.SIGABRT, True, "", "C code has given up"),
+        (-signal.SIGHUP, True, "", "it was not the server that sent it"),
+    ],
+)
+def test_what_to_do(log: Any, code: int, ready: bool, out_of_memory: str, said: str) -> None:
+    explain_death(log, member(ready), code, False, out_of_memory)
+    assert said in log.texts("error")[0]
+
+
 def test_abort_without_stacks_says_so(log: Any) -> None:
     explain_abort(log, member(), 30.0, False)
-    assert "gave no sign of life for 30.0 s" in log.texts("critical")[0]
+    [line] = log.texts("critical")
+    assert "gave no sign of life for 30.0 s, serving no request; aborted after " in line
+    assert line.endswith("if it only needs longer, raise timeout")
     assert log.texts("error") == ["Stacks of worker (pid:4242):\nnone: the process did not react"]
+
+
+def test_abort_of_one_that_loads_names_its_limit(log: Any) -> None:
+    explain_abort(log, member(ready=False), 60.0, True)
+    [line] = log.texts("critical")
+    assert "has not become ready for 60.0 s, loading the application" in line
+    assert line.endswith("raise boot_timeout")
 
 
 def test_stacks_are_taken_once() -> None:
