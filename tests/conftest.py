@@ -19,17 +19,28 @@ settings.load_profile("suite")
 COMPILED_MODULE = "indrik.scoreboard"
 SUFFIXES = {".py": "uncompiled", ".so": "compiled"}
 
-#: Tests of what is compiled in neither build: text and tables, command line, log, tools, and what the tests
-#: themselves are made of. `make test` runs them on the compiled package only. Where one of them starts a
-#: server, it looks at what happens before a client comes, or at what the suite for worker kinds finds.
+#: Tests of what is compiled in neither build: text and tables, command line, log, sessions, modules of the
+#: master, tools, and what the tests themselves are made of. `make test` runs them on the compiled package
+#: only. Where one of them starts a server, it looks at what happens before a client comes, or at what the
+#: suite for worker kinds finds.
 NEVER_COMPILED = (
     "tests/repo/",
     "tests/unit/app/",
+    "tests/unit/arbiter/test_failures.py",
+    "tests/unit/arbiter/test_pidfile.py",
+    "tests/unit/arbiter/test_plan.py",
+    "tests/unit/arbiter/test_wakeup.py",
     "tests/unit/bench/",
     "tests/unit/config/",
     "tests/unit/conformance/",
+    "tests/unit/ext/",
     "tests/unit/log/",
     "tests/unit/net/",
+    "tests/unit/sessions/",
+    "tests/unit/test_quotas.py",
+    "tests/unit/test_signals.py",
+    "tests/unit/test_variants.py",
+    "tests/unit/workers/test_reloader.py",
     "tests/process/test_cli.py",
     "tests/process/test_cli_serving.py",
     "tests/process/test_paste.py",

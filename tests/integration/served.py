@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,3 +97,17 @@ def serve(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 raise
+
+
+def files_open(server: Server, folder: Path) -> list[str]:
+    """The files below `folder` that the workers have open."""
+    pid = server.process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert workers
+    found = []
+    for worker in workers:
+        for link in Path(f"/proc/{worker}/fd").iterdir():
+            # It may be closed by now.
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(link))
+    return [path for path in found if path.startswith(str(folder))]
