@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,10 @@ _T = TypeVar("_T")
 
 # Seconds. Far more than is ever needed: a busy machine must not make a test fail.
 DEADLINE = 30.0
+
+#: For clients that speak no TLS: by default httpx reads all certificates of the world for each of them, which
+#: costs more than many requests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
