@@ -13,8 +13,7 @@ PYTHON ?= python3
 # Where the compiled and the uncompiled package are installed.
 VENV ?= .venv
 PURE ?= .venv-pure
-# Processes that run the tests: three for each processor, because most tests wait: with two, half of the processors' time
-# was left over.
+# Processes that run the tests: three for each processor, because most tests wait for a server and for time to pass.
 JOBS ?= $(shell expr 3 '*' $$(nproc 2>/dev/null || echo 1))
 # More arguments for pytest: make test ARGS="tests/unit -k framing"
 ARGS ?=

@@ -26,5 +26,5 @@ def each(variants: Iterable[_T], run: Callable[[_T], object]) -> None:
     assert count, "there is no variant"
     if failed:
         names = ", ".join(str(variant) for variant, _ in failed)
-        first, error = failed[0]
-        raise AssertionError(f"{len(failed)} of {count} fail: {names}; {first}: {error}") from error
+        first, reason = failed[0]
+        raise AssertionError(f"{len(failed)} of {count} fail: {names}; {first}: {reason}") from reason
