@@ -13,8 +13,8 @@ PYTHON ?= python3
 # Where the compiled and the uncompiled package are installed.
 VENV ?= .venv
 PURE ?= .venv-pure
-# Processes that run the tests: two for each processor, because most tests wait half of their time.
-JOBS ?= $(shell expr 2 '*' $$(nproc 2>/dev/null || echo 1))
+# Processes that run the tests: three for each processor, because most tests wait for a server and for time to pass.
+JOBS ?= $(shell expr 3 '*' $$(nproc 2>/dev/null || echo 1))
 # More arguments for pytest: make test ARGS="tests/unit -k framing"
 ARGS ?=
 # Where the example is served.

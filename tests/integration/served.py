@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,10 @@ _T = TypeVar("_T")
 
 # Seconds. Far more than is ever needed: a busy machine must not make a test fail.
 DEADLINE = 30.0
+
+#: For clients that speak no TLS: by default httpx reads all certificates of the world for each of them, which
+#: costs more than many requests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
@@ -97,3 +102,17 @@ def serve(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 raise
+
+
+def files_open(server: Server, folder: Path) -> list[str]:
+    """The files below `folder` that the workers have open."""
+    pid = server.process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert workers
+    found = []
+    for worker in workers:
+        for link in Path(f"/proc/{worker}/fd").iterdir():
+            # It may be closed by now.
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(link))
+    return [path for path in found if path.startswith(str(folder))]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.integration.served import BOOTING, DEADLINE, Server
+from tests.integration.served import BOOTING, DEADLINE, NO_TLS, Server
 from tests.integration.test_flask import flask
 from tests.integration.wire import connect
 
@@ -72,7 +72,7 @@ def develop(project: Path, *arguments: str) -> AbstractContextManager[Server]:
 
 
 def client(server: Server) -> httpx.Client:
-    return httpx.Client(base_url=server.url, timeout=DEADLINE, trust_env=False)
+    return httpx.Client(base_url=server.url, timeout=DEADLINE, trust_env=False, verify=NO_TLS)
 
 
 def get(server: Server, target: str = "/", **fields: str) -> httpx.Response:
@@ -154,7 +154,7 @@ class TestReload:
         if kind[0] == "gevent":
             pytest.importorskip("gevent")
         if workers == 4 and kind[0] != "gthread" and SAVES < 50:
-            pytest.skip("one kind is enough for the short form")
+            pytest.skip("one kind is enough for the short form: SLOW_TESTS=1 runs the others")
         delays: list[float] = []
         # A client may always meet the end of keep-alive with its next request; not here.
         arguments = ("--keep-alive=60", f"--workers={workers}", "-k", *kind)

@@ -12,11 +12,14 @@ import sys
 if sys.argv[1] == "patched":
     from gevent import monkey
     monkey.patch_all()
-import gevent, gevent.socket
+import gevent, gevent.event, gevent.socket
 from indrik.gevent import WSGIServer
+
+is_inside = gevent.event.Event()
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/sleep":
+        is_inside.set()
         gevent.sleep(0.3)
     if environ["PATH_INFO"] == "/fail":
         raise ValueError("broken")
@@ -38,8 +41,9 @@ print(get("/"))
 jobs = [gevent.spawn(get, "/sleep") for _ in range(12)]
 print({job.get() for job in jobs})
 print(get("/fail")[0])
+is_inside.clear()
 job = gevent.spawn(get, "/sleep")
-gevent.sleep(0.1)
+assert is_inside.wait(30)
 server.stop()
 print(job.get(), server.started)
 try:

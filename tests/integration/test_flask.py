@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.integration.flask_apps import create_counting
-from tests.integration.served import BOOTING, DEADLINE, Server, serve
+from tests.integration.served import BOOTING, DEADLINE, NO_TLS, Server, serve
 from tests.integration.wire import Answer, connect
 
 FOLDER = Path(__file__).parent
@@ -58,12 +58,17 @@ def flask(
 
 
 def body_of(server: Server, path: str = "/") -> str:
-    return httpx.get(server.url + path, timeout=DEADLINE, trust_env=False).text
+    return httpx.get(server.url + path, timeout=DEADLINE, trust_env=False, verify=NO_TLS).text
 
 
 def upload(server: Server, content: bytes | Iterator[bytes]) -> httpx.Response:
     return httpx.post(
-        server.url + "/upload", content=content, headers={"Host": "x"}, timeout=DEADLINE, trust_env=False
+        server.url + "/upload",
+        content=content,
+        headers={"Host": "x"},
+        timeout=DEADLINE,
+        trust_env=False,
+        verify=NO_TLS,
     )
 
 
@@ -210,6 +215,8 @@ class TestDebugging:
 
     @pytest.mark.parametrize("argument", ["--bind=0.0.0.0:0", "--bind=[::]:0", "--workers=33"])
     def test_no_debugger_for_strangers(self, project: Path, tmp_path: Path, argument: str) -> None:
+        # 33 workers that each import Flask take a slow machine half a minute.
+        (project / "indrik.conf.py").write_text("reload = False\npreload_app = True\n")
         with flask(["--debug", argument], project, tmp_path) as server:
             assert body_of(server) == "True"
             page = body_of(server, "/crash")
@@ -325,7 +332,9 @@ class TestRoutes:
     def test_access_log(self, tmp_path: Path, kind: list[str]) -> None:
         arguments = ["--access-logfile=-", "--access-logformat=%({route}x)s %({indrik.route}e)s %(s)s"]
         with configured({}, tmp_path, *arguments, *kind) as server:
-            with httpx.Client(base_url=server.url, timeout=DEADLINE, trust_env=False) as client:
+            with httpx.Client(
+                base_url=server.url, timeout=DEADLINE, trust_env=False, verify=NO_TLS
+            ) as client:
                 client.get("/notes/7")
                 client.get("/notes/8?x=1")
                 client.get("/notes/word")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.served import BOOTING, Server, serve
+from tests.integration.served import BOOTING, NO_TLS, Server, serve
 
 GUESTBOOK = Path(__file__).resolve().parents[2] / "examples" / "guestbook"
 ARTICLE = re.compile(r'<article id="entry-(\d+)">\s*<p class="message">(.*?)</p>', re.DOTALL)
@@ -32,7 +32,7 @@ def server(tmp_path: Path, database: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=20) as browser:
+    with httpx.Client(base_url=server.url, timeout=20, verify=NO_TLS) as browser:
         yield browser
 
 
@@ -173,7 +173,9 @@ def test_many_visitors_at_once(server: Server, database: Path) -> None:
         thanked = []
         for number in range(5):
             # A new connection each time, so that the kernel chooses the worker anew.
-            with httpx.Client(base_url=server.url, timeout=20, follow_redirects=True) as browser:
+            with httpx.Client(
+                base_url=server.url, timeout=20, follow_redirects=True, verify=NO_TLS
+            ) as browser:
                 thanked.append(f"Thank you, V{visitor}." in sign(browser, f"V{visitor}", str(number)).text)
         return thanked
 
@@ -190,7 +192,7 @@ def test_workers_may_start_together_on_a_new_database(tmp_path: Path, database: 
     environment = {"GUESTBOOK_DATABASE": str(database)}
     with serve(["--workers", "4", "app:app"], GUESTBOOK, tmp_path, environment) as server:
         server.wait_until(lambda: len(BOOTING.findall(server.error_log)) == 4, "four workers")
-        with httpx.Client(base_url=server.url, timeout=20) as client:
+        with httpx.Client(base_url=server.url, timeout=20, verify=NO_TLS) as client:
             assert client.get("/").status_code == 200
         assert server.stop() == 0
         # All have loaded the application by now, and a failed one would have been replaced.

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.served import BOOTING, DEADLINE, LISTENING, Server
+from tests.integration.served import BOOTING, DEADLINE, LISTENING, NO_TLS, Server
 
 SCRIPT = Path(__file__).with_name("scripts.py")
 
@@ -47,7 +47,7 @@ def program(folder: Path, **arguments: Any) -> Iterator[Server]:
 def ask(server: Server, path: str = "/") -> httpx.Response:
     if not server.url:
         server.url = server.wait_until(lambda: LISTENING.search(server.error_log), "its address")[1]
-    return httpx.get(server.url + path, timeout=DEADLINE, trust_env=False)
+    return httpx.get(server.url + path, timeout=DEADLINE, trust_env=False, verify=NO_TLS)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,13 @@ def test_debugger_in_several_processes(tmp_path: Path) -> None:
         assert pin
         server.wait_until(lambda: len(BOOTING.findall(server.error_log)) == 3, "all workers")
         query = {"__debugger__": "yes", "s": secret[1]}
-        given = httpx.get(server.url, params={**query, "cmd": "pinauth", "pin": pin[1]}, trust_env=False)
+        given = httpx.get(
+            server.url,
+            params={**query, "cmd": "pinauth", "pin": pin[1]},
+            timeout=DEADLINE,
+            trust_env=False,
+            verify=NO_TLS,
+        )
         assert given.json() == {"auth": True, "exhausted": False}
         query |= {"cmd": "environ['PATH_INFO']", "frm": frame[1]}
         # Each with a connection of its own, at once, so that every worker gets some.
@@ -104,7 +110,12 @@ def test_debugger_in_several_processes(tmp_path: Path) -> None:
             def evaluate(_: int) -> str:
                 cookies = dict(given.cookies)
                 answer = httpx.get(
-                    server.url, params=query, cookies=cookies, timeout=DEADLINE, trust_env=False
+                    server.url,
+                    params=query,
+                    cookies=cookies,
+                    timeout=DEADLINE,
+                    trust_env=False,
+                    verify=NO_TLS,
                 )
                 return answer.text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.served import DEADLINE, Server, serve
+from tests.integration.served import DEADLINE, Server, files_open, serve
 from tests.integration.static_site import (
     FOLDER,
     HUGE,
@@ -56,21 +56,6 @@ def await_body(server: Server, path: str, body: bytes) -> None:
 
 def await_line(server: Server, line: str, count: int) -> None:
     server.wait_until(lambda: server.access_log.count(line) == count, f"{line} in the access log")
-
-
-def files_open(server: Server, files: Path) -> list[str]:
-    """The files of the site that the workers have open."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert children
-    found = []
-    for child in children:
-        for link in Path(f"/proc/{child}/fd").iterdir():
-            try:
-                found.append(os.readlink(link))
-            except FileNotFoundError:
-                continue
-    return [path for path in found if path.startswith(str(files))]
 
 
 class TestWhich:

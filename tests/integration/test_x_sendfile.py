@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.integration.served import DEADLINE, Server, serve
+from tests.integration.served import DEADLINE, Server, files_open, serve
 from tests.integration.wire import Answer, connect
 
 FOLDER = Path(__file__).parent
@@ -281,18 +281,7 @@ def test_no_descriptor_stays_open(server: Server, files: Path) -> None:
         for value in ("bytes=0-1", "bytes=0-1,4-5", "bytes=99999-"):
             ask(server, path, Range=value)
             ask(server, path, If_None_Match="*")
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-
-    def none_open() -> bool:
-        found = [
-            os.readlink(link)
-            for pid in children
-            for link in Path(f"/proc/{pid}/fd").iterdir()
-            if link.is_symlink()
-        ]
-        return not any(path.startswith(str(files)) for path in found)
-
-    server.wait_until(none_open, "the end of all downloads")
+    server.wait_until(lambda: not files_open(server, files), "the end of all downloads")
 
 
 def test_an_application_that_is_a_generator(files: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_help(folder: Path, flag: str) -> None:
 def test_the_installed_script(folder: Path) -> None:
     script = shutil.which("indrik", path=os.path.dirname(sys.executable))
     if script is None:
-        pytest.skip("indrik is not installed beside this Python")
+        pytest.skip("indrik is not installed beside this Python, as `make test` does it")
     assert run(folder, "--check-config", "app", command=(script,)) == Ended(0, "", "")
 
 

@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -195,13 +196,19 @@ def test_sdist_has_what_a_packager_needs(tmp_path: Path) -> None:
     assert wanted <= names
 
 
-def compiled_modules() -> list[str]:
-    """The modules that setup.py compiles."""
+def build_script() -> ModuleType:
+    """setup.py, without building."""
     spec = importlib.util.spec_from_file_location("setup", ROOT / "setup.py")
     assert spec is not None
     assert spec.loader is not None
-    setup = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(setup)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def compiled_modules() -> list[str]:
+    """The modules that setup.py compiles."""
+    setup = build_script()
     names = [extension.name for extension in setup.extensions() if extension.name != setup.SHARED]
     assert "indrik.scoreboard" in names
     return names
@@ -217,7 +224,8 @@ def test_the_installed_build_is_whole() -> None:
         assert found.origin is not None
         suffixes[name] = Path(found.origin).suffix
     assert len(set(suffixes.values())) == 1, suffixes
-    assert (importlib.util.find_spec(setup.SHARED) is not None) is (suffixes["indrik.scoreboard"] == ".so")
+    shared = importlib.util.find_spec(build_script().SHARED)
+    assert (shared is not None) is (suffixes["indrik.scoreboard"] == ".so")
 
 
 def test_no_module_needs_cython() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.variants import each
 from tests.wire import applications
 from tests.wire.answers import Answer, take_apart
 from tests.wire.case import AT_CRLF, BYTE_BY_BYTE, MODES, WITH_TAIL, Case, get
@@ -18,18 +19,17 @@ from tests.wire.served import Client, Served
 
 _TAIL = get(target="/tail")
 
-_RUNS = [
-    pytest.param(
-        case,
-        mode,
-        id=f"{topic}: {case.name} ({mode})".encode("unicode_escape").decode(),
-    )
+_CASES = [
+    pytest.param(case, id=f"{topic}: {case.name}".encode("unicode_escape").decode())
     for topic, cases in TOPICS.items()
     for case in cases
-    for mode in MODES
-    # Behind what the server waits for, a second request would be its rest.
-    if mode in case.modes and not (mode == WITH_TAIL and (case.ends or not case.status))
 ]
+
+
+def modes_of(case: Case) -> list[str]:
+    """Not with a tail behind what the server waits for: a second request would be its rest."""
+    is_whole = bool(case.status) and not case.ends
+    return [mode for mode in MODES if mode in case.modes and (is_whole or mode != WITH_TAIL)]
 
 
 class Servers:
@@ -75,14 +75,17 @@ def _pieces(data: bytes, mode: str) -> list[bytes]:
     return [data + _TAIL if mode == WITH_TAIL else data]
 
 
-@pytest.mark.parametrize(("case", "mode"), _RUNS)
-def test_case(case: Case, mode: str, servers: Servers) -> None:
-    served = servers.get(case.settings)
-    try:
-        run(case, mode, served)
-    except BaseException:
-        servers.drop(served)
-        raise
+@pytest.mark.parametrize("case", _CASES)
+def test_case(case: Case, servers: Servers) -> None:
+    def run_as(mode: str) -> None:
+        served = servers.get(case.settings)
+        try:
+            run(case, mode, served)
+        except BaseException:
+            servers.drop(served)
+            raise
+
+    each(modes_of(case), run_as)
 
 
 def run(case: Case, mode: str, served: Served) -> None:

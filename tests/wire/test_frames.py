@@ -8,20 +8,24 @@ import pytest
 
 from indrik.protocol.websocket import Decoder
 from indrik.protocol.websocket_frames import FAILED, TEXT, WebSocketRefused
+from tests.variants import each
 from tests.wire.frame_cases import TOPICS
 from tests.wire.frames import BYTE_BY_BYTE, MODES, WITH_TAIL, Case, text
 
-_RUNS = [
-    pytest.param(case, mode, id=f"{topic}: {case.name} ({mode})".encode("unicode_escape").decode())
+_CASES = [
+    pytest.param(case, id=f"{topic}: {case.name}".encode("unicode_escape").decode())
     for topic, cases in TOPICS.items()
     for case in cases
-    for mode in MODES
-    if not (mode == WITH_TAIL and case.rest)
 ]
 
 
-@pytest.mark.parametrize(("case", "mode"), _RUNS)
-def test_case(case: Case, mode: str) -> None:
+@pytest.mark.parametrize("case", _CASES)
+def test_case(case: Case) -> None:
+    modes = [mode for mode in MODES if not (mode == WITH_TAIL and case.rest)]
+    each(modes, lambda mode: run(case, mode))
+
+
+def run(case: Case, mode: str) -> None:
     decoder = Decoder(case.max_size, case.agreed)
     events: list[tuple[int, Any]] = []
     known_at = None

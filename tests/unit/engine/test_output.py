@@ -129,7 +129,7 @@ def _traced(make: Callable[[], object]) -> int:
 @pytest.mark.parametrize("size", [1, 6, 100, 1000, 4095, 4096, 5000, 20_000])
 def test_the_bound_is_one_of_memory(size: int, tmp_path: Path) -> None:
     """Six bytes in an object of their own would take ten times as much."""
-    memory, most = 300_000, 500_000
+    memory, most = 100_000, 150_000
     backlog = Backlog(most)
 
     def fill() -> OutputQueue:

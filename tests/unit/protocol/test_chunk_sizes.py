@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
 
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.refusals import InvalidChunk
+from tests.variants import each
 
 HEX = b"0123456789abcdefABCDEF"
 DATA = bytes(index & 127 | 64 for index in range(256))
@@ -26,14 +28,10 @@ def check(line: bytes, taken_for: Iterable[int]) -> None:
     assert (b"".join(pieces), rest, decoder.is_done) == (DATA[:size], b"", True)
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_one_octet(octet: int) -> None:
-    check(bytes((octet,)), range(256))
+def test_one_octet() -> None:
+    each((bytes((octet,)) for octet in range(256)), lambda line: check(line, range(256)))
 
 
-@pytest.mark.parametrize("first", range(256))
-def test_two_octets(first: int) -> None:
-    for second in range(256):
-        line = bytes((first, second))
-        if line != b"\r\n":
-            check(line, (16,))
+def test_two_octets() -> None:
+    lines = (bytes(pair) for pair in itertools.product(range(256), repeat=2))
+    each((line for line in lines if line != b"\r\n"), lambda line: check(line, (16,)))
