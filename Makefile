@@ -64,7 +64,7 @@ $(1)/.stamp-package: $(1)/.stamp-tools setup.py $$(SOURCES)
 	@touch $$@
 endef
 
-$(eval $(call environment,$(VENV),compiled,0,: compiling takes a minute))
+$(eval $(call environment,$(VENV),compiled,0,: compiling takes two minutes))
 $(eval $(call environment,$(PURE),uncompiled,1,))
 
 .PHONY: build
