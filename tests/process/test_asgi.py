@@ -303,3 +303,10 @@ def test_trailers(server: Server) -> None:
     assert asked.endswith(b"\r\n1\r\nx\r\n0\r\na: 1\r\nb: 2\r\n\r\n")
     assert send_messages(server, messages).endswith(b"\r\n1\r\nx\r\n0\r\n\r\n")
     assert send_messages(server, messages, "TE: trailers", version="1.0").endswith(b"\r\n\r\nx")
+
+
+def test_a_path_outside_of_script_name_is_logged_all_the_same(tmp_path: Path) -> None:
+    with running(tmp_path, "--access-logfile", "-", environment={"SCRIPT_NAME": "/mounted"}) as server:
+        fetch(server, "/show")
+        server.wait_for_log('"GET /show HTTP/1.1" 200')
+        assert "Traceback" not in server.log()

@@ -33,13 +33,15 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def what_it_serves(member: Member, now: float) -> str:
-    """Requests in progress, as the scoreboard has them; without one, the last that there was."""
+def what_it_serves(member: Member, now: float, names_last: bool = True) -> str:
+    """Requests in progress, as the scoreboard has them; without one, the last that there was if
+    `names_last`.
+    """
     slot = member.slot
     if not member.ready and not slot.in_progress:
         return "loading the application"
     if not slot.in_progress:
-        if not slot.request_text:
+        if not slot.request_text or not names_last:
             return "serving no request"
         last = f"{slot.request_text!r}, began {now - slot.request_at:.1f} s before"
         return f"serving no request (the last, {last})"
@@ -147,12 +149,16 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def report(member: Member, code: int, out_of_memory: str, now: float | None = None) -> str:
-    """One sentence on a death: how, after which life, during which request, on which evidence."""
+def report(
+    member: Member, code: int, out_of_memory: str, now: float | None = None, names_last: bool = True
+) -> str:
+    """One sentence on a death: how, after which life, during which request (or behind which, if
+    `names_last`), on which evidence.
+    """
     at = time.monotonic() if now is None else now
     ended = f"Worker (pid:{member.pid}) {how_it_ended(code)} {lifetime(member, at)}"
     cause = f"; {out_of_memory}" if out_of_memory and code == -signal.SIGKILL else ""
-    return f"{ended}, while {what_it_serves(member, at)}{cause}"
+    return f"{ended}, while {what_it_serves(member, at, names_last)}{cause}"
 
 
 def was_in_order(member: Member, code: int) -> bool:
@@ -193,7 +199,8 @@ def explain_death(log: Any, member: Member, code: int, expected: bool, out_of_me
     crash).
     """
     if expected or was_in_order(member, code):
-        log.debug("%s", report(member, code, out_of_memory))
+        # A request that had nothing to do with it has no business in the log.
+        log.debug("%s", report(member, code, out_of_memory, names_last=False))
         return
     log.error("%s; %s", report(member, code, out_of_memory), advise(code, member.ready, bool(out_of_memory)))
     stacks = take_stacks(member.stacks_fd)

@@ -14,6 +14,7 @@ from typing import Any
 
 from indrik.arbiter.generation import Generation
 from indrik.errors import IndrikError
+from indrik.net.addresses import format_address
 from indrik.net.listeners import Listener, open_listener
 from indrik.scoreboard import Event
 
@@ -213,4 +214,4 @@ def _open(address: Any, cfg: Any) -> Listener:
         return open_listener(address, cfg, "https" if cfg.is_ssl else "http")
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise IndrikError(f"cannot listen on {address}: {reason}") from error
+        raise IndrikError(f"cannot listen on {format_address(address)}: {reason}") from error
