@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indrik.engine.exchange import Exchange
-from indrik.errors import ConfigError, ConnectionEnded
+from indrik.errors import ConnectionEnded
 from indrik.gateway.admission import Admission
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.http_cycle import CycleOwner, HTTPCycle, open_cycle
@@ -228,8 +228,7 @@ class ASGIGateway(CycleOwner):
         if not self._logs_access and self._after is None:
             return
         environ: dict = {}
-        # For the logs and the hook only: where a WSGI application would not be called, they do without.
-        with contextlib.suppress(RequestRefused, ConfigError):
+        with contextlib.suppress(RequestRefused):
             environ = self._environs.build(exchange)
         if self._logs_access and not exchange.was_refused:
             self._log.access(

@@ -73,7 +73,8 @@ class ASGIWorker(ServingWorker):
 
     def _make_gateway(self, slot: Slot, state: dict[str, Any] | None) -> ASGIGateway:
         cfg = self.cfg
-        environs = self.make_environs()
+        # Where an ASGI application is mounted is said by root_path; no path is outside of it.
+        environs = self.make_environs(script_name="")
         return ASGIGateway(
             self.wsgi,
             ScopeBuilder(ScopeSettings(cfg.root_path, state), environs),

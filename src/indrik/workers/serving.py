@@ -329,8 +329,8 @@ class ServingWorker(Worker):
 
     # --- the gateway ---
 
-    def make_environs(self) -> EnvironBuilder:
-        """What makes the environ of a request."""
+    def make_environs(self, script_name: str | None = None) -> EnvironBuilder:
+        """What makes the environ of a request; `script_name` is the process's SCRIPT_NAME if it is None."""
         cfg = self.cfg
         return self.environ_builder(
             EnvironSettings(
@@ -338,7 +338,7 @@ class ServingWorker(Worker):
                 errors=ErrorsStream(self.log),
                 multithread=self.is_multithreaded,
                 multiprocess=cfg.workers > 1,
-                script_name=default_script_name(),
+                script_name=default_script_name() if script_name is None else script_name,
                 secure_scheme_headers=cfg.secure_scheme_headers,
                 forwarded=cfg.forwarded,
                 proxy_headers=self._make_proxy_headers(),

@@ -79,8 +79,8 @@ def test_custom_application_with_a_wrong_value(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as caught:
         StandaloneApplication(wsgi_app, {"workers": -1})
     assert caught.value.code == 1
-    text = "invalid value for workers: -1 (set by the application): must be a whole number, 0 or more, or auto"
-    assert capsys.readouterr().err == f"Error: {text}\n"
+    text = "workers: -1 (set by the application): must be a whole number, 0 or more, or auto"
+    assert capsys.readouterr().err == f"Error: invalid value for {text}\n"
 
 
 def test_a_fault_in_a_subclass_has_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
