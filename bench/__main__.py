@@ -26,7 +26,7 @@ COUNTS = {
     "rounds": (3, 2, "turns of each server at each case"),
     "seconds": (2, 1, "length of each measured window"),
     "connections": (64, 64, "connections of the load generator"),
-    "turns": (2, 1, "turns of each server at requests that wait (naps, mix)"),
+    "turns": (2, 1, "turns of each server in halfload, naps and mix"),
     "starts": (4, 2, "starts of each server"),
     "idle": (10_000, 1_000, "idle connections"),
     "dozing": (10_000, 1_000, "requests that sleep at once"),

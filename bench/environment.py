@@ -133,7 +133,7 @@ def compile_programs(folder: Path) -> None:
     for source in sorted(NATIVE.glob("*.c")):
         program = folder / source.stem
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)])
+            run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), "-lm"])
 
 
 def check_servers(servers: Iterable[Server], where: Mapping[str, str]) -> dict[str, str]:

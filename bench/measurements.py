@@ -6,7 +6,20 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from bench import compare, doze, environment, growth, hostile, idle, machine, mix, naps, results, startup
+from bench import (
+    compare,
+    doze,
+    environment,
+    growth,
+    halfload,
+    hostile,
+    idle,
+    machine,
+    mix,
+    naps,
+    results,
+    startup,
+)
 from bench.apps import NAP
 from bench.cases import Case
 from bench.serverrow import ANY, FILES, Server
@@ -63,6 +76,17 @@ def measure_startup(options: argparse.Namespace) -> Samples:
     return startup.measure(applications(options), environment.places(), options.server_cpu, options.starts)
 
 
+def measure_halfload(options: argparse.Namespace) -> Samples:
+    return halfload.measure(
+        able(options),
+        environment.places(),
+        options.server_cpu,
+        options.load_cpu,
+        options.turns,
+        options.seconds,
+    )
+
+
 def measure_naps(options: argparse.Namespace) -> Samples:
     return naps.measure(
         able(options),
@@ -111,6 +135,13 @@ def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
             }
         case "growth":
             return {"rounds": options.curves, "milliseconds": options.window}
+        case "halfload":
+            return {
+                "connections": halfload.CONNECTIONS,
+                "share": halfload.SHARE,
+                "rounds": options.turns,
+                "seconds": options.seconds,
+            }
         case "naps":
             return {
                 "connections": naps.CONNECTIONS,
@@ -140,6 +171,7 @@ def conditions(what: str, options: argparse.Namespace) -> dict[str, Any]:
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Samples]] = {
     "compare": measure_compare,
+    "halfload": measure_halfload,
     "naps": measure_naps,
     "mix": measure_mix,
     "doze": measure_doze,

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench import growth_report
 from bench.compare_report import compare_section, plots
 from bench.concurrency_report import doze_section, mix_section, naps_section
+from bench.halfload_report import halfload_section
 from bench.results import Run, load
 from bench.summary import summarize
 from bench.tables import label, number, refused_rows, table
@@ -148,6 +149,7 @@ def servers_section(runs: Sequence[Run]) -> str:
 
 SECTIONS: dict[str, Callable[[Run], str]] = {
     "compare": compare_section,
+    "halfload": halfload_section,
     "growth": growth_report.growth_section,
     "naps": naps_section,
     "mix": mix_section,

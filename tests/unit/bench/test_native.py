@@ -1,4 +1,4 @@
-"""The programs in C: the floor of the tables, and the load of WebSocket messages."""
+"""The programs in C: the floor of the tables, and the loads of messages and at a pace of their own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import compare, environment, exchange, servers, websocket
+from bench import compare, environment, exchange, halfload, servers, websocket
 from bench.cases import CASES, Case, select
 from bench.process import serve
 from bench.serverrow import FLOOR, Server
@@ -127,7 +128,7 @@ def test_nobody_listens(places: dict[str, str]) -> None:
     assert (one.requests, one.socket_errors) == (0, 3)
 
 
-@pytest.mark.parametrize("program", ["floor", "wsload"])
+@pytest.mark.parametrize("program", ["floor", "paceload", "wsload"])
 def test_wrong_arguments_are_told(program: str, places: dict[str, str]) -> None:
     done = subprocess.run([f"{places['peers']}/{program}"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -173,3 +174,36 @@ def test_a_websocket_case_is_compared_like_another(places: dict[str, str]) -> No
     assert (one["case"], one["server"], one["round"], one["failures"]) == ("asgi-websocket", "echoing", 1, 0)
     assert one["us"] > 0
     assert one["requests"] > 50
+
+
+def test_a_pace_is_kept_whatever_the_answers(places: dict[str, str], tmp_path: Path) -> None:
+    (floor,) = servers.select([FLOOR])
+    (case,) = select("hello")
+    program = Path(places["peers"], halfload.PROGRAM)
+    with serve(floor, "", on_the_floor(case, places, tmp_path), CPU) as running:
+        one = halfload.pace(program, case, running.port, 2000.0, 1000, CPU, tmp_path)
+    assert one.failures == 0
+    # Of 2,000 exponential gaps; the moments are always the same.
+    assert 1800 < one.requests < 2200
+    assert 0 < one.p50 <= one.p99 <= one.p999
+
+
+def test_waiting_for_a_connection_counts(places: dict[str, str], tmp_path: Path) -> None:
+    """Who answers nothing has all of his requests unanswered, not only those that were sent."""
+    (case,) = select("hello")
+    program = Path(places["peers"], halfload.PROGRAM)
+    with socket.create_server((exchange.HOST, 0)) as held:
+        one = halfload.pace(program, case, held.getsockname()[1], 1000.0, 500, CPU, tmp_path)
+    assert one.requests == 0
+    assert one.socket_errors > 400
+
+
+def test_a_wrong_answer_to_a_pace_is_a_failure(places: dict[str, str], tmp_path: Path) -> None:
+    (floor,) = servers.select([FLOOR])
+    (case,) = select("hello")
+    program = Path(places["peers"], halfload.PROGRAM)
+    wrong = replace(case, answer=b"Hello, World?")
+    with serve(floor, "", on_the_floor(case, places, tmp_path), CPU) as running:
+        one = halfload.pace(program, wrong, running.port, 1000.0, 200, CPU, tmp_path)
+    assert one.requests > 100
+    assert one.bad_status == one.requests
