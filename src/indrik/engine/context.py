@@ -189,7 +189,8 @@ class Context:
         now = monotonic()
         if now >= self._tail_ends_at:
             wall = time.time()
-            self._tail_ends_at = now + 1.0 - wall % 1.0
             server = _SERVER if self.settings.server_header else ""
             self._tail = fields_tail(format_date(time.gmtime(wall)), server)
+            # Last: another thread may look meanwhile, and the end of a request's time may interrupt this one.
+            self._tail_ends_at = now + 1.0 - wall % 1.0
         return self._tail
