@@ -17,7 +17,7 @@ from indrik.scoreboard import Scoreboard
 def test_who_is_interrupted_leaves_no_half_of_the_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a request's time raises wherever its thread stands, and other threads look meanwhile."""
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("no response has been refused")
 
     context = Context(EngineSettings(), Handler(), Scoreboard(1).slots[0], refuse, Waiting())
