@@ -116,8 +116,9 @@ class TestRefusals:
         monkeypatch.setattr(timers, "LINGER_LIMIT", limit)
         served = serve(body=10)
         with served.connect() as client:
-            client.send(b"NONSENSE\r\n\r\n")
+            # Before: the engine turns in here, and its delay begins with the refusal.
             started = due = time.monotonic()
+            client.send(b"NONSENSE\r\n\r\n")
             while served.engine.open_connections:
                 if time.monotonic() >= due:
                     due += pause
