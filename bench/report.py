@@ -21,7 +21,8 @@ HEAD = """\
 
 indrik beside other Python servers, measured on one machine in one run, each server with one worker on one
 CPU and the load generator on another. How to make these numbers yourself, and what they do not show:
-[bench/README.md](../../bench/README.md).
+[bench/README.md](../../bench/README.md). Why a peer is ahead, where one is:
+[Where the time of a request goes](../explanation/performance.md#where-a-peer-is-ahead).
 """
 
 IDLE_TEXT = """\

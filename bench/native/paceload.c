@@ -6,9 +6,11 @@
    paceload HOST PORT CONNECTIONS RATE MILLISECONDS REQUEST ANSWER
 
    REQUEST is a file with a whole request, ANSWER the body that every answer must have, RATE requests a second. All
-   connections stand before the first request is due. It spins: a timer of the kernel would be late by as much as the
-   answers take. On standard error it says one line of JSON, latencies in microseconds; `socket_errors` counts lost
-   connections and what had no answer two seconds after the last was due. A closed connection ends its part in it. */
+   connections stand before the first request is due. One that the server closes is opened again, and what was asked on
+   it and has no octet of an answer is asked once more: a server may close between two requests (RFC 9112 section 9.3.1),
+   and its client pays for it in time. It spins: a timer of the kernel would be late by as much as the answers take. On
+   standard error it says one line of JSON, latencies in microseconds; `socket_errors` counts broken answers and what had
+   none two seconds after the last was due. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,6 +46,8 @@ static struct connection **idle, *all;
 static uint64_t *waiting, *latencies;
 static size_t idle_first, idle_count, ring, waiting_first, waiting_end, room, answered;
 static uint64_t wrong, lost, received, in_progress, state = 88172645463325252ULL;
+static struct sockaddr_in address = {.sin_family = AF_INET};
+static int epoll;
 
 static uint64_t now(void) /* nanoseconds */
 {
@@ -80,11 +84,30 @@ static struct connection *wake(void)
     return one;
 }
 
-static void drop(struct connection *one)
+static void connect_one(struct connection *one)
 {
-    lost++;
+    int yes = 1;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
+    one->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (one->fd < 0 || connect(one->fd, (const struct sockaddr *)&address, sizeof address))
+        fail("connect", strerror(errno));
+    if (fcntl(one->fd, F_SETFL, O_NONBLOCK) || setsockopt(one->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes)
+        || epoll_ctl(epoll, EPOLL_CTL_ADD, one->fd, &event))
+        fail("connection", strerror(errno));
+}
+
+/* An answer that has begun is lost; anything else is asked again on a connection of its own. */
+static void open_again(struct connection *one)
+{
     close(one->fd);
-    one->fd = -1;
+    connect_one(one);
+    if (one->due && one->held) {
+        lost++;
+        in_progress--;
+        one->due = 0;
+        rest(one);
+    } else if (one->due && send(one->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size)
+        fail("send", strerror(errno));
 }
 
 static void ask(struct connection *one, uint64_t due)
@@ -92,14 +115,12 @@ static void ask(struct connection *one, uint64_t due)
     one->due = due;
     one->held = 0;
     in_progress++;
-    /* Smaller than any socket's buffer, which is empty. */
-    if (send(one->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size) {
-        in_progress--;
-        drop(one);
-    }
+    /* Smaller than any socket's buffer, which is empty. One that the server has closed says so when it is read. */
+    if (send(one->fd, request, request_size, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+        fail("send", strerror(errno));
 }
 
-/* Whether the answer is whole; the connection is dropped when it cannot become so. */
+/* Whether the answer is whole. */
 static int pull(struct connection *one)
 {
     ssize_t n = recv(one->fd, one->input + one->held, ROOM - 1 - one->held, 0);
@@ -126,15 +147,13 @@ static int pull(struct connection *one)
         wrong++;
     return 1;
 broken:
-    if (one->due)
-        in_progress--;
-    drop(one);
+    open_again(one);
     return 0;
 }
 
 static void take(struct connection *one)
 {
-    if (one->fd < 0 || !pull(one))
+    if (!pull(one))
         return;
     in_progress--;
     if (answered < room)
@@ -160,20 +179,7 @@ static unsigned long long percentile(double percent) /* microseconds */
     return latencies[(rank ? rank : 1) - 1] / 1000;
 }
 
-static void open_one(struct connection *one, const struct sockaddr_in *address, int epoll)
-{
-    int yes = 1;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
-    one->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (one->fd < 0 || connect(one->fd, (const struct sockaddr *)address, sizeof *address))
-        fail("connect", strerror(errno));
-    if (fcntl(one->fd, F_SETFL, O_NONBLOCK) || setsockopt(one->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes)
-        || epoll_ctl(epoll, EPOLL_CTL_ADD, one->fd, &event))
-        fail("connection", strerror(errno));
-    rest(one);
-}
-
-static void serve(int epoll)
+static void serve(void)
 {
     struct epoll_event events[EVENTS];
     int ready = epoll_wait(epoll, events, EVENTS, 0);
@@ -185,12 +191,11 @@ static void serve(int epoll)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
     if (argc != 8) {
         fprintf(stderr, "usage: paceload HOST PORT CONNECTIONS RATE MILLISECONDS REQUEST ANSWER\n");
         return 2;
     }
-    int connections = atoi(argv[3]), epoll = epoll_create1(0);
+    int connections = atoi(argv[3]);
     double rate = atof(argv[4]), mean = 1e9 / rate;
     uint64_t length = strtoull(argv[5], NULL, 10) * 1000000ULL;
     address.sin_port = htons((unsigned short)atoi(argv[2]));
@@ -204,6 +209,7 @@ int main(int argc, char **argv)
     expected = argv[7];
     expected_size = strlen(expected);
     room = (size_t)((double)length / mean) * SPARE + 1000;
+    epoll = epoll_create1(0);
     ring = (size_t)connections;
     all = calloc((size_t)connections, sizeof *all);
     idle = calloc((size_t)connections, sizeof *idle);
@@ -211,8 +217,10 @@ int main(int argc, char **argv)
     latencies = calloc(room, sizeof *latencies);
     if (epoll < 0 || !all || !idle || !waiting || !latencies)
         fail("start", strerror(errno));
-    for (int i = 0; i < connections; i++)
-        open_one(&all[i], &address, epoll);
+    for (int i = 0; i < connections; i++) {
+        connect_one(&all[i]);
+        rest(&all[i]);
+    }
 
     uint64_t began_at = now(), at;
     double due = (double)began_at + gap(mean);
@@ -223,13 +231,12 @@ int main(int argc, char **argv)
         }
         while (idle_count && waiting_first < waiting_end) {
             struct connection *one = wake();
-            if (one->fd >= 0)
-                ask(one, waiting[waiting_first++]);
+            ask(one, waiting[waiting_first++]);
         }
-        serve(epoll);
+        serve();
     }
     while ((in_progress || waiting_first < waiting_end) && now() < began_at + length + PATIENCE)
-        serve(epoll);
+        serve();
     qsort(latencies, answered, sizeof *latencies, compare);
     fprintf(stderr,
         "{\"requests\": %zu, \"microseconds\": %llu, \"bytes\": %llu, \"bad_status\": %llu, \"socket_errors\": %llu,"
