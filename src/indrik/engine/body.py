@@ -7,10 +7,23 @@ however slow, holds a worker.
 from __future__ import annotations
 
 import io
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.refusals import BodyNotStored, ContentTooLarge
+
+
+#: So many bodies of the greatest size that is kept in memory are there at once.
+_BODIES = 64
+
+#: What each body may keep in memory at any rate, if that is not more than one may at all: no temporary file
+#: for a small one.
+_ALWAYS = 65536
 
 
 class _NoBody(io.BytesIO):
@@ -32,40 +45,53 @@ class _NoBody(io.BytesIO):
 NO_BODY: BinaryIO = _NoBody()
 
 
+class BodyMemory:
+    """What the request bodies of one worker hold in memory. For whoever holds the engine's ownership.
+
+    each: bytes of one body; whole: bytes of all together, but `_ALWAYS` of each. held: bytes now.
+    """
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+        self.whole = each * _BODIES
+        self.held = 0
+
+
 class RequestBody:
     """Collects one body.
 
     `length` is the announced length in bytes, or None for a chunked body, which `decoder` takes apart.
-    `memory` is how many bytes stay in memory, `limit` how many a chunked body may have (0: no limit);
+    `memory` says how many bytes stay in memory, `limit` how many a chunked body may have (0: no limit);
     an announced length was checked by the parser. `directory` is where the temporary file lives.
-    """
 
-    __slots__ = ("_decoder", "_directory", "_file", "_in_memory", "_left", "_limit", "_memory", "received")
+    left: announced bytes that have not arrived; -1 for a chunked body. received: bytes so far. held: how many
+    of `memory` it holds, until `discard`; whoever opens it gives them back instead.
+    """
 
     def __init__(
         self,
         length: int | None,
         decoder: ChunkedDecoder | None,
-        memory: int,
+        memory: BodyMemory,
         limit: int,
         directory: str | None,
     ) -> None:
-        self._left = length
+        self.left = -1 if length is None else length
         self._decoder = decoder
         self._memory = memory
         self._limit = limit
         self._directory = directory
         # Not a list of pieces: a stranger who sends chunks of two octets would make each cost fifty.
-        self._in_memory = io.BytesIO()
-        self._file: BinaryIO = self._in_memory
+        self._file: BinaryIO | None = None
+        self._is_spooled = False
         self.received = 0
+        self.held = 0
 
-    @property
-    def is_complete(self) -> bool:
+    def is_complete(self) -> cython.bint:
         """Whether the last octet has arrived."""
         if self._decoder is not None:
             return self._decoder.is_done
-        return self._left == 0
+        return self.left == 0
 
     def feed(self, data: bytes) -> bytes:
         """Takes what belongs to the body and returns what stands behind it.
@@ -79,34 +105,78 @@ class RequestBody:
             if self._limit and self.received + self._decoder.left > self._limit:
                 raise ContentTooLarge(f"a chunked body grows past {self._limit} bytes")
             return rest
-        assert self._left is not None
-        if len(data) <= self._left:
-            self._left -= len(data)
+        if len(data) <= self.left:
+            self.left -= len(data)
             self._store(data)
             return b""
-        piece, rest = data[: self._left], data[self._left :]
-        self._left = 0
+        piece, rest = data[: self.left], data[self.left :]
+        self.left = 0
         self._store(piece)
         return rest
 
-    def _store(self, piece: bytes) -> None:
-        self.received += len(piece)
-        try:
-            if self.received > self._memory and self._file is self._in_memory:
-                import tempfile  # late: a third of a megabyte for what few workers ever do
+    def take(self, view: memoryview) -> None:
+        """`feed` for the next octets of a body of announced length, no more than are `left`, where they were
+        received: nothing of `view` is kept. Raises `BodyNotStored`.
+        """
+        size: cython.Py_ssize_t = len(view)
+        if size > self.left:
+            raise ValueError(f"{size} bytes for the last {self.left} of a body")
+        self.left -= size
+        # Whole, it is read from where it is kept without one more copy.
+        self._store(bytes(view) if not self.left and not self.received else view)
 
-                self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
-                with self._in_memory as written:
-                    self._file.write(written.getbuffer())
+    def _store(self, piece: bytes | memoryview) -> None:
+        size: cython.Py_ssize_t = len(piece)
+        self.received += size
+        try:
+            if not self._is_spooled:
+                if self._has_room(size):
+                    self.held += size
+                    self._memory.held += size
+                    if self._file is None and type(piece) is bytes:
+                        # Shared until somebody writes.
+                        self._file = io.BytesIO(piece)
+                        self._file.seek(size)
+                        return
+                else:
+                    self._spool()
+            if self._file is None:
+                self._file = io.BytesIO()
             self._file.write(piece)
         except OSError as error:
             raise BodyNotStored(f"cannot write the temporary file of a request body: {error}") from error
 
+    def _has_room(self, size: cython.Py_ssize_t) -> cython.bint:
+        """Whether `size` bytes more, counted as received already, may stay in memory."""
+        memory = self._memory
+        if self.received > memory.each:
+            return False
+        return self.received <= _ALWAYS or memory.held + size <= memory.whole
+
+    def _spool(self) -> None:
+        """What is here, and what comes, goes to a temporary file."""
+        import tempfile  # late: a third of a megabyte for what few workers ever do
+
+        written = self._file
+        self._file = tempfile.TemporaryFile(prefix="indrik-body-", dir=self._directory)  # noqa: SIM115
+        self._is_spooled = True
+        if written is not None:
+            assert isinstance(written, io.BytesIO)
+            with written:
+                self._file.write(written.getbuffer())
+        self._memory.held -= self.held
+        self.held = 0
+
     def open(self) -> BinaryIO:
         """The complete body as a binary file at its start. The caller closes it."""
+        if self._file is None:
+            return NO_BODY
         self._file.seek(0)
         return self._file
 
     def discard(self) -> None:
         """Gives the storage back when nobody will read the body."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+        self._memory.held -= self.held
+        self.held = 0

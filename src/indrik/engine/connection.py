@@ -20,9 +20,10 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.passable import Passable
+from indrik.engine.receiver import NOTHING, RECEIVE_SIZE, Receiver
 from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
-from indrik.engine.transport import RECEIVE_SIZE, close_connection, monotonic, receive
+from indrik.engine.transport import close_connection, monotonic
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end, section
@@ -106,6 +107,9 @@ class Connection(Passable):
             self._is_reading = False
 
     def _read(self) -> None:
+        receiver: Receiver = self._context.receiver
+        data: bytes | None
+        behind: bytes | None
         reads: cython.int = 0
         while True:
             if (self.state == _EXCHANGE or self.state == _SENDING) and (
@@ -125,8 +129,19 @@ class Connection(Passable):
                 self._run_again()
                 return
             reads += 1
+            behind = None
             try:
-                data = receive(self.fd)
+                if self.state == _HEAD and self._partial is None and not self._input:
+                    data = receiver.receive_head(self.fd)
+                    behind = receiver.behind
+                    receiver.behind = None
+                elif self.state == _BODY and self._body is not None and self._body.left >= 0:
+                    self._read_body(self._body, receiver)
+                    if not self._has_more_input:
+                        return
+                    continue
+                else:
+                    data = receiver.receive(self.fd)
             except OSError:
                 self.close()
                 return
@@ -137,10 +152,29 @@ class Connection(Passable):
                 self._on_end_of_stream()
                 return
             # A short read of a stream means that the socket is empty (epoll(7)); the next edge tells of more.
-            self._has_more_input = len(data) == RECEIVE_SIZE
-            self._feed(data)
+            self._has_more_input = receiver.received == RECEIVE_SIZE
+            self._feed(data, behind)
             if not self._has_more_input:
                 return
+
+    def _read_body(self, body: RequestBody, receiver: Receiver) -> None:
+        """Receives what comes next of a body of announced length, without a copy on its way to where it is
+        kept. Raises `OSError` when the connection broke.
+        """
+        count: cython.Py_ssize_t = receiver.fill(self.fd)
+        self._has_more_input = count == RECEIVE_SIZE
+        if count == NOTHING:
+            return
+        if count == 0:
+            self._on_end_of_stream()
+        elif count > body.left:
+            self._feed(receiver.taken(0, count), None)
+        else:
+            try:
+                body.take(receiver.filled(count))
+                self._on_body(body)
+            except RequestRefused as refusal:
+                self.refuse(refusal)
 
     def on_readable_to_end(self) -> None:
         """Like `on_readable`, when the loop knows that the end of the stream is behind the data."""
@@ -178,7 +212,7 @@ class Connection(Passable):
         if self.state == _HEAD and self._input:
             self._is_reading = True
             try:
-                self._feed(b"")
+                self._feed(b"", None)
             finally:
                 self._is_reading = False
         if self._has_more_input:
@@ -213,7 +247,8 @@ class Connection(Passable):
 
     # --- input ---
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes, behind: bytes | None) -> None:
+        """Takes `data`; and `behind`, if it is there: `data` is a head then, and `behind` what follows."""
         if self.state == _LINGERING:
             self._linger(len(data))
             return
@@ -237,7 +272,7 @@ class Connection(Passable):
                 self._input = self._input + data if self._input else data
                 if self.state == _PROXY_HEADER:
                     self._read_proxy_header()
-            self._advance()
+            self._advance(behind)
         except RequestRefused as refusal:
             self.refuse(refusal)
 
@@ -263,17 +298,21 @@ class Connection(Passable):
         if not self._input:
             self._arm(timers.drain if self._context.is_draining else timers.first_byte)
 
-    def _advance(self) -> None:
-        """Parses what is there, and hands over the first request if it is whole."""
+    def _advance(self, behind: bytes | None) -> None:
+        """Parses what is there, and hands over the first request if it is whole. `behind`: what follows the
+        head that is there; None if all is in one piece.
+        """
         data: bytes
         end: cython.Py_ssize_t
         body_end: cython.Py_ssize_t
+        rest: bytes
+        size: cython.Py_ssize_t
         length: cython.longlong
         while self.state == _HEAD:
             data = self._input
             if not data:
                 break
-            end = head_end(data, 0)
+            end = head_end(data, 0) if behind is None else len(data)
             if data[0] == 13 and not self._skipped_line and data.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request line is tolerated.
                 self._skipped_line = True
@@ -291,23 +330,32 @@ class Connection(Passable):
                     self._arm(self._context.timers.head)
                 break
             request: Request = self._context.parser.parse(data, end, self._is_trusted)
-            if self._context.sticky is not None and self._moves(self._context.sticky, request):
-                return
+            if self._context.sticky is not None:
+                if behind is not None:
+                    # All of it leaves with the connection.
+                    self._input = data = data + behind
+                    behind = None
+                if self._moves(self._context.sticky, request):
+                    return
             self._skipped_line = False
+            rest = data
+            if behind is not None:
+                rest = behind
+                behind = None
+                end = 0
+            size = len(rest)
             length = request.content_length
             if length == 0:
-                self._input = data[end:] if len(data) > end else b""
+                self._input = section(rest, end, size) if size > end else b""
                 self._hand_over(request, None)
-            elif 0 < length <= self._context.body_buffer and len(data) - end >= length:
+            elif 0 < length <= self._context.body_memory.each and size - end >= length:
                 # The body came with its head, as small ones do.
                 body_end = end + length
-                self._input = data[body_end:] if len(data) > body_end else b""
-                if self._context.streams:
-                    self._hand_over(request, section(data, end, body_end))
-                else:
-                    self._hand_over(request, BytesIO(section(data, end, body_end)))
+                self._input = section(rest, body_end, size) if size > body_end else b""
+                rest = section(rest, end, body_end)
+                self._hand_over(request, rest if self._context.streams else BytesIO(rest))
             else:
-                self._input = data[end:]
+                self._input = section(rest, end, size)
                 self._expect_body(request)
 
     def _hand_over(self, request: Request, body: object) -> None:
@@ -330,7 +378,7 @@ class Connection(Passable):
             return
         self._request = request
         self._body = RequestBody(
-            length, decoder, settings.body_buffer, settings.limits.body, settings.temporary_directory
+            length, decoder, self._context.body_memory, settings.limits.body, settings.temporary_directory
         )
         self.state = _BODY
         self._marked = 0.0
@@ -344,13 +392,19 @@ class Connection(Passable):
 
     def _feed_body(self, data: bytes) -> None:
         body = self._body
-        request = self._request
         assert body is not None
-        assert request is not None
         self._input = body.feed(data)
-        if body.is_complete:
+        self._on_body(body)
+
+    def _on_body(self, body: RequestBody) -> None:
+        """More of `body` is here, perhaps all of it."""
+        request = self._request
+        assert request is not None
+        if body.is_complete():
             self._body = None
             self._hand_over(request, body.open())
+            # Until the exchange ends.
+            self._exchange.held = body.held
         elif body.received - self._marked >= self._context.body_step:
             self._marked = body.received
             self._arm(self._context.timers.body)

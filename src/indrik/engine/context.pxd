@@ -1,6 +1,8 @@
+from indrik.engine.body cimport BodyMemory
 from indrik.engine.exchange cimport Exchange, Handler, Shortcut
 from indrik.engine.ownership cimport Ownership
 from indrik.engine.poller cimport Poller
+from indrik.engine.receiver cimport Receiver
 from indrik.engine.timers cimport Timers
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.head cimport HeadParser
@@ -13,13 +15,14 @@ cdef class Context:
     cdef readonly HeadParser parser
     cdef readonly Timers timers
     cdef readonly Poller poller
+    cdef readonly Receiver receiver
     cdef readonly Slot slot
     cdef readonly dict connections
     cdef readonly list again
     cdef readonly bint streams
     cdef readonly object backlog
     cdef public bint is_spooling
-    cdef readonly long long body_buffer
+    cdef readonly BodyMemory body_memory
     cdef readonly double body_step
     cdef readonly double write_step
     cdef public double now

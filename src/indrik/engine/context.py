@@ -14,9 +14,11 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.backlog import Backlog
+from indrik.engine.body import BodyMemory
 from indrik.engine.exchange import Exchange, Handler, Shortcut
 from indrik.engine.ownership import Ownership
 from indrik.engine.poller import Poller
+from indrik.engine.receiver import Receiver
 from indrik.engine.settings import EngineSettings
 from indrik.engine.timers import NEVER, Timers
 from indrik.engine.transport import monotonic
@@ -77,7 +79,7 @@ class Context:
     again. again: connections with more to do in the next turn. pending: the request that an event has just
     made whole; the loop takes it away before it goes on. backlog: what waits in memory for temporary
     files. is_spooling: whether anything does, for the loop to write. streams: whether requests are handed
-    over before their bodies are whole. body_buffer: bytes of a body kept in memory. body_step, write_step:
+    over before their bodies are whole. body_memory: what bodies hold in memory. body_step, write_step:
     bytes after which a slow sender or reader gets a new deadline. connections: by descriptor. served:
     requests handed over and ended. closed: connections that have ended. sticky: which requests belong to
     other workers; None for none. successors: who comes after this worker, which has old code; None for
@@ -105,13 +107,14 @@ class Context:
             settings.write_timeout,
         )
         self.poller = Poller()
+        self.receiver = Receiver()
         self.backlog = Backlog()
         self.is_spooling = False
         self.slot = slot
         self.connections: dict[int, Connection] = {}
         self.again: list[Intake] = []
         self.streams = handler.takes_streams()
-        self.body_buffer = settings.body_buffer
+        self.body_memory = BodyMemory(settings.body_buffer)
         self.body_step = settings.body_timeout * settings.body_min_rate
         self.write_step = settings.write_timeout * settings.write_min_rate
         self.now = monotonic()
@@ -152,6 +155,9 @@ class Context:
         # The application may have taken long; what is armed next counts from now.
         self.served += 1
         self.now = monotonic()
+        if exchange.held:
+            self.body_memory.held -= exchange.held
+            exchange.held = 0
         if exchange.started_at:
             self.slot.end(self.now, exchange.started_at)
 

@@ -39,3 +39,6 @@ cdef extern from "sys/epoll.h" nogil:
         unsigned int events
         epoll_data_t data
     int epoll_wait(int fd, epoll_event *events, int count, int timeout)
+
+cdef extern from "string.h" nogil:
+    void *memmem(const void *data, size_t length, const void *piece, size_t size)

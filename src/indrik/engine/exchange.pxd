@@ -29,6 +29,7 @@ cdef class Exchange:
     cdef public double started_at
     cdef public double deadline
     cdef object _body
+    cdef public long long held
     cdef readonly bint is_finished
     cdef public bint begins
     cdef public bint has_begun

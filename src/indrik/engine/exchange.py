@@ -149,8 +149,8 @@ class Exchange:
     sets it. has_begun: some of that was sent, so no other response can be given any more. is_finished: the
     response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
     was_refused: the server has answered in the handler's place, and the access log has the line. is_overdue:
-    it was ended for taking too long. deadline: when the request must be answered, 0 for never. departure:
-    PRESENT, HALF_CLOSED or LEFT. on_departure: what is to be called when that changes, None for nothing;
+    it was ended for taking too long. deadline: when the request must be answered, 0 for never. held: what
+    its body holds of the engine's `BodyMemory`, in bytes. departure: PRESENT, HALF_CLOSED or LEFT. on_departure: what is to be called when that changes, None for nothing;
     the handler calls it. is_taken: the application has taken the socket over. owner: what the handler keeps
     with it. Made by `open_exchange`.
     """
@@ -161,6 +161,7 @@ class Exchange:
     started_at: float
     deadline: float
     _body: Any
+    held: int
     is_finished: bool
     begins: bool
     has_begun: bool
@@ -447,6 +448,7 @@ def open_exchange(
     exchange.started_at = 0.0
     exchange.deadline = 0.0
     exchange._body = body
+    exchange.held = 0
     exchange.is_finished = False
     exchange.begins = False
     exchange.has_begun = False

@@ -25,7 +25,6 @@ else:
 from indrik.engine.originals import original
 
 if cython.compiled:
-    from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
     from cython.cimports.indrik.engine.csocket import (
         CLOCK_MONOTONIC,
         EAGAIN,
@@ -37,7 +36,6 @@ if cython.compiled:
         errno,
         iovec,
         nanosleep,
-        recv,
         send,
         shutdown,
         timespec,
@@ -50,43 +48,8 @@ close_descriptor: Callable[[int], None] = original(os, "close")
 #: Whether the hot modules run as compiled code.
 COMPILED: bool = cython.compiled
 
-#: Bytes asked for at once: a pipe-full of a fast sender, and small enough to stay in the second-level cache.
-RECEIVE_SIZE = 65536
-_SIZE = RECEIVE_SIZE
-
 #: `transmit` and `transmit_two` answer this when the peer's window is full.
 WOULD_BLOCK = -1
-
-# One buffer serves every receive: it is only used while the GIL is held, between the call and the copy.
-_buffer = bytearray(RECEIVE_SIZE)
-_view = memoryview(_buffer)
-_buffers = [_buffer]
-
-
-def receive(fd: cython.int) -> bytes | None:
-    """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if
-    nothing is there.
-
-    Raises `OSError` when the connection broke.
-    """
-    if cython.compiled:
-        into: cython.p_char = _buffer
-        while True:
-            count: cython.Py_ssize_t = recv(fd, into, _SIZE, MSG_DONTWAIT)
-            if count >= 0:
-                return PyBytes_FromStringAndSize(into, count)
-            code: cython.int = errno
-            if code == EAGAIN:
-                return None
-            if code != EINTR:
-                raise OSError(code, os.strerror(code))
-    try:
-        # Not os.read(), which would take RECEIVE_SIZE bytes from the allocator for every request.
-        count = os.readv(fd, _buffers)
-    except BlockingIOError:
-        return None
-    return bytes(_view[:count])
-
 
 def transmit(fd: cython.int, data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """How many bytes of `data[start:]` the kernel took, or `WOULD_BLOCK`. Raises `OSError` when the

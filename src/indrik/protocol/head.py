@@ -280,6 +280,8 @@ class HeadParser:
             request.minor_version = self._version(decode(data, text, last + 1, end))
         if space == 3 and has_at(data, b"GET", 0):
             method = "GET"
+        elif space == 4 and has_at(data, b"POST", 0):
+            method = "POST"
         else:
             method = decode(data, text, 0, space) if space > 0 else ""
             if method not in self._common_methods:

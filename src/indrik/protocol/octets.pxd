@@ -1,5 +1,7 @@
 cdef bytes _CLASS
 cdef unsigned long long _SPACES
+cdef unsigned long long _AFTER_SPACE
+cdef unsigned long long _HASHES
 cdef unsigned long long _DELETES
 cdef unsigned long long _ONES
 cdef unsigned long long _HIGH_BITS

@@ -35,6 +35,8 @@ _CONTROLS = FORBIDDEN + b"\r\n"
 _CLASS = bytes(1 if octet in FORBIDDEN else 2 if octet in b"\r\n" else 0 for octet in range(256))
 
 _SPACES = 0x2020202020202020
+_AFTER_SPACE = 0x2121212121212121
+_HASHES = 0x2323232323232323
 _DELETES = 0x7F7F7F7F7F7F7F7F
 _ONES = 0x0101010101010101
 _HIGH_BITS = 0x8080808080808080
@@ -133,6 +135,8 @@ def section(data: bytes, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> by
     if cython.compiled:
         if start < 0 or end < start or end > len(data):
             raise IndexError("a section outside of the data")
+        if end - start == len(data):
+            return data
         octets: cython.p_char = data
         return PyBytes_FromStringAndSize(octets + start, end - start)
     return data[start:end]
@@ -165,11 +169,26 @@ def head_end(data: bytes, start: cython.Py_ssize_t) -> cython.Py_ssize_t:
 def is_target(text: str) -> cython.bint:
     """Whether `text` may be a request target: visible ASCII without a fragment (RFC 9112 section 3.2)."""
     if cython.compiled:
-        letter: cython.Py_UCS4
-        for letter in text:
-            if letter <= 32 or letter > 126 or letter == 35:
+        length: cython.Py_ssize_t = len(text)
+        # CPython stores a text in octets if and only if all of it is Latin-1 (PEP 393).
+        if length == 0 or PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
+            return False
+        octets: cython.p_uchar = cython.cast(cython.p_uchar, PyUnicode_1BYTE_DATA(text))
+        word: cython.ulonglong
+        hashes: cython.ulonglong
+        index: cython.Py_ssize_t = 0
+        while index + 8 <= length:
+            # Eight octets at once: no high bit is set below unless an octet is under 0x21, "#", DEL or above.
+            memcpy(cython.address(word), octets + index, 8)
+            hashes = word ^ _HASHES
+            if ((word - _AFTER_SPACE) | ((word ^ _DELETES) - _ONES) | (hashes - _ONES) | word) & _HIGH_BITS:
+                break
+            index += 8
+        while index < length:
+            if octets[index] <= 32 or octets[index] > 126 or octets[index] == 35:
                 return False
-        return len(text) > 0
+            index += 1
+        return True
     return _TARGET.fullmatch(text) is not None
 
 

@@ -8,34 +8,9 @@ import time
 
 import pytest
 
-from indrik.engine.transport import RECEIVE_SIZE, WOULD_BLOCK, monotonic, receive, transmit, transmit_two
+from indrik.engine.transport import WOULD_BLOCK, monotonic, transmit, transmit_two
 
 Pair = tuple[socket.socket, socket.socket]
-
-
-def test_receive(pair: Pair) -> None:
-    fd = pair[0].fileno()
-    assert receive(fd) is None
-    pair[1].send(b"hello")
-    assert receive(fd) == b"hello"
-    assert receive(fd) is None
-    pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * RECEIVE_SIZE)
-    sent = pair[1].send(b"x" * (RECEIVE_SIZE + 10))
-    first = receive(fd)
-    assert first is not None
-    assert len(first) == min(sent, RECEIVE_SIZE)
-    while receive(fd) is not None:
-        pass
-    pair[1].close()
-    assert receive(fd) == b""
-
-
-def test_what_was_received_stays_as_it_is(pair: Pair) -> None:
-    pair[1].send(b"first")
-    first = receive(pair[0].fileno())
-    pair[1].send(b"OTHER")
-    assert receive(pair[0].fileno()) == b"OTHER"
-    assert first == b"first"
 
 
 def test_transmit(pair: Pair) -> None:
@@ -68,7 +43,7 @@ def test_transmit_two(pair: Pair) -> None:
 def test_a_closed_descriptor_is_an_error() -> None:
     fd = os.open("/dev/null", os.O_RDONLY)
     os.close(fd)
-    for call in (lambda: receive(fd), lambda: transmit(fd, b"x", 0), lambda: transmit_two(fd, b"x", b"y")):
+    for call in (lambda: transmit(fd, b"x", 0), lambda: transmit_two(fd, b"x", b"y")):
         with pytest.raises(OSError, match="Bad file descriptor"):
             call()
 

@@ -84,7 +84,10 @@ def test_digits_at_their_edges(text: str) -> None:
     assert octets.digits(text) == (int(text) if re.fullmatch("[0-9]{1,18}", text) else -1)
 
 
-@given(st.text(st.characters(max_codepoint=0x17F), max_size=12))
+@given(
+    st.text(st.characters(max_codepoint=0x17F), max_size=12)
+    | st.text(st.sampled_from("/a~!\"$#\x20\x1f\x7e\x7f\x80\xffĀ"), max_size=40)
+)
 def test_is_plain_and_is_target(text: str) -> None:
     assert bool(octets.is_plain(text)) == all(" " <= letter <= "~" for letter in text)
     assert bool(octets.is_target(text)) == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.wire.case import Case, bad, get, good, post, request
 
 _HELLO = "reads nothing"
+_LONG = b"0123456789" * 300
 
 
 def _options(value: str, version: str = "1.1") -> bytes:
@@ -119,6 +120,50 @@ CASES: tuple[Case, ...] = (
         {"body": b"hi"},
         {"body": b""},
     ),
+    good(
+        "large bodies between, each in one piece with its head",
+        post("Content-Length: 3000", body=_LONG) * 3 + get(target="/b"),
+        {"body": _LONG},
+        {"body": _LONG},
+        {"body": _LONG},
+        {"PATH_INFO": "/b"},
+    ),
+    good(
+        "a large body in chunks, and one behind it",
+        post("Transfer-Encoding: chunked", body=b"bb8\r\n" + _LONG + b"\r\n0\r\n\r\n")
+        + post("Content-Length: 3000", body=_LONG)
+        + get(target="/b"),
+        {"body": _LONG},
+        {"body": _LONG},
+        {"PATH_INFO": "/b"},
+    ),
+    good(
+        "a large body that holds the end of a head",
+        post("Content-Length: 3004", body=_LONG[:1500] + b"\r\n\r\n" + _LONG[1500:]) + get(target="/b"),
+        {"body": _LONG[:1500] + b"\r\n\r\n" + _LONG[1500:]},
+        {"PATH_INFO": "/b"},
+    ),
+    good(
+        "an empty line before a request with a large body",
+        b"\r\n" + post("Content-Length: 3000", body=_LONG) + get(target="/b"),
+        {"body": _LONG},
+        {"PATH_INFO": "/b"},
+    ),
+    good(
+        "a request without a body, and much behind it",
+        get(target="/a") + post("Content-Length: 3000", body=_LONG) + get(target="/b"),
+        {"PATH_INFO": "/a", "body": b""},
+        {"body": _LONG},
+        {"PATH_INFO": "/b"},
+    ),
+    bad(
+        "a large body that is longer than was announced",
+        post("Content-Length: 3000", body=_LONG + b"NONSENSE\r\n\r\nx"),
+        "request-line",
+        after=1,
+        seen=({"body": _LONG},),
+    ),
+    bad("a bad head with much behind it", b"NONSENSE\r\n\r\n" + _LONG, "request-line"),
     good(
         "unread bodies are not taken for requests",
         post("Content-Length: 23", body=b"GET /x HTTP/1.1\r\nHost: ") * 2,
