@@ -17,7 +17,6 @@ else:
 from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.refusals import BodyNotStored, ContentTooLarge
 
-
 #: So many bodies of the greatest size that is kept in memory are there at once.
 _BODIES = 64
 

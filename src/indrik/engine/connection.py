@@ -403,8 +403,10 @@ class Connection(Passable):
         if body.is_complete():
             self._body = None
             self._hand_over(request, body.open())
-            # Until the exchange ends.
-            self._exchange.held = body.held
+            exchange = self._exchange
+            assert exchange is not None
+            # Until it ends.
+            exchange.held = body.held
         elif body.received - self._marked >= self._context.body_step:
             self._marked = body.received
             self._arm(self._context.timers.body)

@@ -150,9 +150,9 @@ class Exchange:
     response has ended; what is sent from then on is dropped, for the channel may be in the next exchange.
     was_refused: the server has answered in the handler's place, and the access log has the line. is_overdue:
     it was ended for taking too long. deadline: when the request must be answered, 0 for never. held: what
-    its body holds of the engine's `BodyMemory`, in bytes. departure: PRESENT, HALF_CLOSED or LEFT. on_departure: what is to be called when that changes, None for nothing;
-    the handler calls it. is_taken: the application has taken the socket over. owner: what the handler keeps
-    with it. Made by `open_exchange`.
+    its body holds of the engine's `BodyMemory`, in bytes. departure: PRESENT, HALF_CLOSED or LEFT.
+    on_departure: what is to be called when that changes, None for nothing; the handler calls it. is_taken:
+    the application has taken the socket over. owner: what the handler keeps with it. Made by `open_exchange`.
     """
 
     channel: Channel

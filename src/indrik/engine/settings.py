@@ -34,7 +34,7 @@ class EngineSettings:
     has_debugger: bool = False
     worker_connections: int = 1000
     queue_timeout: float = 30.0
-    body_buffer: int = 262144
+    body_buffer: int = 1048576
     output_buffer: int = 1048576
     output_spool: int = 1 << 30
     temporary_directory: str | None = None

@@ -232,7 +232,7 @@ class ASGIGateway(CycleOwner):
             environ = self._environs.build(exchange)
         if self._logs_access and not exchange.was_refused:
             self._log.access(
-                response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
+                response, exchange.request, environ, datetime.timedelta(0, exchange.elapsed())
             )
         if self._after is not None:
             self._after(exchange.request, environ, response)

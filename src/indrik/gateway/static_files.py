@@ -234,7 +234,7 @@ class StaticFiles(Shortcut):
         response._overran = False
         assert self._on_access is not None
         self._on_access(
-            response, exchange.request, environ, datetime.timedelta(seconds=exchange.elapsed())
+            response, exchange.request, environ, datetime.timedelta(0, exchange.elapsed())
         )
 
 

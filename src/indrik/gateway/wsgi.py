@@ -309,7 +309,7 @@ class WSGIGateway(Handler):
             response.status = RequestOverdue.status
         elif self._logs_access and not exchange.is_taken:
             self._log.access(
-                response, exchange.request, environ or {}, datetime.timedelta(seconds=exchange.elapsed())
+                response, exchange.request, environ or {}, datetime.timedelta(0, exchange.elapsed())
             )
         if self._after is not None:
             self._after(exchange.request, environ, response)

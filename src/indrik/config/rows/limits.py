@@ -136,9 +136,10 @@ ROWS = (
         flags=("--body-buffer",),
         kind=Whole(),
         metavar="INT",
-        default=256 * 1024,
+        default=1024 * 1024,
         own=True,
-        help="Bytes of a request body kept in memory; the rest of a greater one goes to a temporary file.",
+        help="Bytes of a request body kept in memory; a greater one goes to a temporary file. So does one of "
+        "more than 64 KiB while all bodies of a worker together hold 64 times as much.",
     ),
     Setting(
         name="output_buffer",
