@@ -57,8 +57,13 @@ _SETTINGS: tuple[dict[str, Any], ...] = (
     {"limits": Limits(), "keepalive": 0.0},
 )
 
+#: So long that it is received apart from its head.
+_BODY = b"0123456789abcde\n" * 100
+
 WORDS = (
     *HEAD_WORDS,
+    _BODY,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1600\r\n\r\n" + _BODY,
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"0\r\n\r\n",
     b"5\r\nhello\r\n",
@@ -71,6 +76,8 @@ _OWN = (
     WORDS[-6] + WORDS[-1] + WORDS[-2] + WORDS[-6],
     WORDS[-6].replace(b"GET", b"HEAD") * 3,
     WORDS[-6].replace(b"1.1", b"1.0") + WORDS[-6],
+    WORDS[-7] * 2 + WORDS[-6],
+    WORDS[-6] + WORDS[-7] + WORDS[-2],
     WORDS[-2].replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") + WORDS[-6],
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ from tests.process.crowd import descriptors, ended, gather, open_files, resident
 from tests.process.server import DEADLINE, Server, get_on, read_answer, wait_for
 
 APP = """\
+import hashlib
 import time
 LARGE = b"x" * 10_000_000
 def application(environ, start_response):
@@ -25,6 +27,8 @@ def application(environ, start_response):
     if path.startswith("/sleep/"):
         time.sleep(float(path.rpartition("/")[2]))
     body = LARGE if path == "/large" else b"hello"
+    if path == "/sum":
+        body = hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 """
@@ -153,6 +157,43 @@ def test_a_flood_of_tiny_chunks_keeps_nobody_waiting(serve: ServerFactory, folde
     finally:
         done.set()
         thread.join()
+
+
+def test_large_bodies_that_are_not_finished_do_not_fill_the_memory(
+    serve: ServerFactory, stack: ExitStack
+) -> None:
+    """All together keep 64 times `body_buffer` in memory, and each is whole in the end, wherever it was."""
+    number, size = 120, 1_000_000
+    stack.enter_context(descriptors(2 * number))
+    server = serve("--keep-alive", "30").wait_ready()
+    server.get("/")
+    (worker,) = server.workers()
+    files, memory = open_files(worker), resident(worker)
+    bodies = [bytes([at]) * size for at in range(number)]
+    head = b"POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+    clients = gather(stack, server, number, b"")
+    for client, body in zip(clients, bodies, strict=True):
+        client.sendall(head + body[:-1])
+
+    def are_in_files() -> bool:
+        # Everything has arrived when so many have a file: the others hold as much as is allowed.
+        return open_files(worker) >= files + number + number - 70
+
+    wait_for(are_in_files, "temporary files of those for whom no memory is left")
+    assert resident(worker) - memory < 64 * 1.2 * 1024 * 1024 + number * 65536
+    assert server.get("/") == "hello"
+    for client, body in zip(clients, bodies, strict=True):
+        client.sendall(body[-1:])
+        assert read_answer(client) == hashlib.sha256(body).hexdigest()
+    wait_for(lambda: open_files(worker) <= files + number, "the temporary files' end")
+    # What was held is given back: the next ones are in memory again.
+    for client, body in zip(clients[:60], bodies, strict=False):
+        client.sendall(head + body[:-1])
+    assert server.get("/") == "hello"
+    assert open_files(worker) <= files + number
+    for client, body in zip(clients[:60], bodies, strict=False):
+        client.sendall(body[-1:])
+        assert read_answer(client) == hashlib.sha256(body).hexdigest()
 
 
 class TestTerm:

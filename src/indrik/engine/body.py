@@ -6,6 +6,7 @@ however slow, holds a worker.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -143,7 +144,7 @@ class RequestBody:
                 self._file = io.BytesIO()
             self._file.write(piece)
         except OSError as error:
-            raise BodyNotStored(f"cannot write the temporary file of a request body: {error}") from error
+            raise _not_stored(error) from error
 
     def _has_room(self, size: cython.Py_ssize_t) -> cython.bint:
         """Whether `size` bytes more, counted as received already, may stay in memory."""
@@ -167,15 +168,25 @@ class RequestBody:
         self.held = 0
 
     def open(self) -> BinaryIO:
-        """The complete body as a binary file at its start. The caller closes it."""
+        """The complete body as a binary file at its start. The caller closes it. Raises `BodyNotStored`."""
         if self._file is None:
             return NO_BODY
-        self._file.seek(0)
+        try:
+            # The end of it may not be written yet.
+            self._file.seek(0)
+        except OSError as error:
+            raise _not_stored(error) from error
         return self._file
 
     def discard(self) -> None:
         """Gives the storage back when nobody will read the body."""
         if self._file is not None:
-            self._file.close()
+            # Whatever could not be written: nobody wants it any more, and the descriptor is closed.
+            with contextlib.suppress(OSError):
+                self._file.close()
         self._memory.held -= self.held
         self.held = 0
+
+
+def _not_stored(error: OSError) -> BodyNotStored:
+    return BodyNotStored(f"cannot write the temporary file of a request body: {error}")

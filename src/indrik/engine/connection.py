@@ -401,8 +401,9 @@ class Connection(Passable):
         request = self._request
         assert request is not None
         if body.is_complete():
+            opened = body.open()
             self._body = None
-            self._hand_over(request, body.open())
+            self._hand_over(request, opened)
             exchange = self._exchange
             assert exchange is not None
             # Until it ends.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -139,6 +140,23 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     body = RequestBody(10, None, BodyMemory(2), 0, str(tmp_path / "missing"))
     with pytest.raises(BodyNotStored, match="missing"):
         body.feed(b"hello")
+
+
+def test_a_full_disk_is_told_at_the_latest_when_the_body_is_opened(tmp_path: Path) -> None:
+    """What is short waits in the file's buffer, and is written only then."""
+    before = len(os.listdir("/proc/self/fd"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    body = RequestBody(3000, None, BodyMemory(100), 0, str(tmp_path))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        body.feed(b"x" * 3000)
+        assert body.is_complete()
+        with pytest.raises(BodyNotStored, match="File too large"):
+            body.open()
+        body.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_discard_closes_the_file(tmp_path: Path) -> None:
