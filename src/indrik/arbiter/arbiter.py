@@ -22,6 +22,7 @@ from indrik.arbiter.pidfile import Pidfile
 from indrik.arbiter.reload import Reload
 from indrik.arbiter.seating import Seating
 from indrik.arbiter.staff import Staff
+from indrik.arbiter.streams import fill_streams
 from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
@@ -48,6 +49,7 @@ class Arbiter:
     APP_LOAD_ERROR = APP_LOAD_ERROR
 
     def __init__(self, app: Any) -> None:
+        fill_streams()
         os.environ["SERVER_SOFTWARE"] = f"indrik/{__version__}"
         self.app = app
         self.cfg = app.cfg
@@ -312,9 +314,7 @@ class Arbiter:
             self.proc_name = name
             set_title(f"master [{name}]")
         if self.name_pidfile() != (self.pidfile.path if self.pidfile else None):
-            if self.pidfile is not None:
-                self.pidfile.unlink()
-                self.pidfile = None
+            self._remove_pidfile()
             try:
                 self._create_pidfile()
             except IndrikError as error:
@@ -440,6 +440,13 @@ class Arbiter:
 
     def _close_up(self) -> None:
         self._close_listeners()
-        if self.pidfile is not None:
-            self.pidfile.unlink()
-            self.pidfile = None
+        self._remove_pidfile()
+
+    def _remove_pidfile(self) -> None:
+        pidfile, self.pidfile = self.pidfile, None
+        if pidfile is not None:
+            try:
+                pidfile.unlink()
+            except IndrikError as error:
+                # One that is left behind is stale, which the next start sees; no reason to stop half-way.
+                self.log.error("%s", error)
