@@ -63,7 +63,8 @@ class Nursery:
                     os.close(stacks)
             raise
         worker.pid = pid
-        member = Member(pid, worker, slot, generation.number, seat, now, stacks_fd=stacks)
+        times = (now, float(cfg.timeout), float(cfg.graceful_timeout))
+        member = Member(pid, worker, slot, generation.number, seat, *times, stacks_fd=stacks)
         if cfg.max_worker_lifetime or cfg.max_worker_memory:
             _set_limits(member, cfg)
         self._roster.add(member)

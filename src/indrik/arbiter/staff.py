@@ -99,9 +99,7 @@ class Staff:
     def _limits(self, pardoned_at: float) -> plan.Limits:
         boot = [generation.limits_boot() for generation in self._server.generations()]
         return plan.Limits(
-            timeout=self._server.cfg.timeout,
             boot_timeout=0.0 if 0.0 in boot else max(boot),
-            graceful_timeout=self._server.cfg.graceful_timeout,
             pardoned_at=pardoned_at,
         )
 
