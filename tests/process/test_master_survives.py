@@ -295,3 +295,38 @@ def signals_pending(pid: int) -> int:
     """Those that the kernel has not delivered yet."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1], 16) for line in status if line.startswith(("SigPnd", "ShdPnd")))
+
+
+#: A server that may have three workers.
+FEW = (
+    "import indrik.config.resolved as resolved\n"
+    "resolved.MOST_WORKERS = 3\n"
+    "from indrik.app.wsgiapp import run\n"
+    "run()\n"
+)
+
+
+def test_no_more_workers_than_there_is_room_for(serve: ServerFactory) -> None:
+    server = serve("--workers", "2", command=(sys.executable, "-c", FEW)).wait_ready(2)
+    for count in range(1, 4):
+        server.send(signal.SIGTTIN)
+        server.wait_for_log("Handling signal: ttin", count)
+    server.wait_for_log("TTIN ignored: there are 3 workers, as many as there can be", 2)
+    server.wait_workers(3)
+    reload(server)
+    assert server.get_version() == "1"
+
+
+def test_too_many_workers(serve: ServerFactory) -> None:
+    server = serve("--workers", "1001")
+    assert server.wait_exit() == 1
+    assert "must be a whole number from 0 to 1000, or auto" in server.log()
+
+
+def test_a_slow_hook_is_not_called_an_outage(serve: ServerFactory, folder: Path) -> None:
+    """Workers have served all the time, and the log must not say otherwise."""
+    (folder / "conf.py").write_text("import time\ndef on_reload(server):\n    time.sleep(4)\n")
+    # So short, because it would have looked at the worker then.
+    server = serve("-c", "conf.py", "--timeout", "1").wait_ready()
+    reload(server)
+    server.wait_for_log(r"The master could not look after its workers for \d\.\d s \(a slow hook")

@@ -26,6 +26,7 @@ from indrik.arbiter.streams import fill_streams
 from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
+from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
 from indrik.scoreboard import Scoreboard
@@ -243,7 +244,11 @@ class Arbiter:
         now = time.monotonic()
         if now > self._wanted_wake_at + STOOD_STILL:
             late = now - self._wanted_wake_at
-            self.log.warning("The server stood still for %.1f s; workers get their time anew", late)
+            self.log.warning(
+                "The master could not look after its workers for %.1f s (a slow hook or configuration, or "
+                "the whole machine stood still); they get their time anew",
+                late,
+            )
             self._pardoned_at = now
         wake_at = min(self.staff.manage(now, self._pardoned_at), self.supervisor.ping(now), self._stop_at)
         if self.master_pid:
@@ -354,6 +359,9 @@ class Arbiter:
 
     def handle_ttin(self) -> None:
         """One worker more."""
+        if self.num_workers >= MOST_WORKERS:
+            self.log.warning("TTIN ignored: there are %d workers, as many as there can be", MOST_WORKERS)
+            return
         self._adjustment += 1
         self.num_workers += 1
 
