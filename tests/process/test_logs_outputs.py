@@ -286,3 +286,32 @@ class TestLoggingConfiguration:
         server.wait_for_log(r"(?m)^own: Booting worker")
         get(server, "/x")
         server.wait_for_log(r"(?m)^GET /x/x now$")
+
+    def test_a_logger_class_that_is_not_based_on_ours(self, serve: ServerFactory, folder: Path) -> None:
+        """As Gunicorn's Logger is, which configuration files import while it is still installed."""
+        (folder / "conf.py").write_text(
+            "import logging\n"
+            "class Foreign:\n"
+            "    def __init__(self, cfg):\n"
+            "        self.error_log = logging.getLogger('foreign')\n"
+            "        self.error_log.addHandler(logging.StreamHandler())\n"
+            "        self.setup(cfg)\n"
+            "    def setup(self, cfg):\n"
+            "        self.error_log.setLevel(cfg.loglevel.upper())\n"
+            "    def access(self, resp, req, environ, request_time):\n"
+            "        self.info('%s %s %s %s', req.method, environ['PATH_INFO'], resp.status, resp.sent)\n"
+            "    def reopen_files(self): pass\n"
+            "    def close_on_exec(self): pass\n"
+            "    def __getattr__(self, name):\n"
+            "        if name not in ('critical', 'error', 'warning', 'info', 'debug', 'exception', 'log'):\n"
+            "            raise AttributeError(name)\n"
+            "        return getattr(self.error_log, name)\n"
+            "logger_class = Foreign\n"
+        )
+        server = serve("-c", "conf.py").wait_ready()
+        assert b"hello" in get(server)
+        server.wait_for_log("GET / 200 OK 5")
+        server.send(signal.SIGHUP)
+        server.wait_for_log("Reload complete")
+        assert b"hello" in get(server)
+        server.wait_for_log("GET / 200 OK 5", 2)

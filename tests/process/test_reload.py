@@ -12,7 +12,7 @@ import pytest
 
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
-from tests.process.server import APP, Server, is_alive, wait_for
+from tests.process.server import APP, Server, get_on, is_alive, read_answer, wait_for
 
 RELOADED = "Reload complete"
 ABANDONED = "Reload abandoned"
@@ -196,6 +196,24 @@ def test_listener_that_cannot_be_opened_changes_nothing(serve: ServerFactory, fo
         reload(server, ABANDONED)
         assert server.get_version() == "1"
         assert (folder / "sock").exists()
+
+
+def test_shorter_times_are_for_new_workers(serve: ServerFactory, folder: Path) -> None:
+    """A request that was begun under the old `timeout` and `graceful_timeout` has the time they gave it."""
+    (folder / "conf.py").write_text("timeout = 60\ngraceful_timeout = 60\n")
+    server = serve("-c", "conf.py").wait_ready()
+    with server.connect() as sock:
+        # An answer, so that the old worker has the connection.
+        get_on(sock)
+        sock.sendall(b"GET /sleep/6 HTTP/1.1\r\nHost: test\r\n\r\n")
+        (folder / "conf.py").write_text("timeout = 1\ngraceful_timeout = 1\n")
+        reload(server)
+        assert read_answer(sock).split()[1] == "1"
+    assert "did not end in time" not in server.log()
+    # And the new ones have the new times.
+    with server.connect() as sock:
+        sock.sendall(b"GET /sleep/60 HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.wait_for_log("WORKER TIMEOUT")
 
 
 def test_environment_follows_the_configuration(serve: ServerFactory, folder: Path) -> None:

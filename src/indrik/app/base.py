@@ -81,7 +81,9 @@ class BaseApplication:
             ConfigError: something is wrong with it; `self.cfg` is the one from before.
         """
         previous = self.cfg
-        directory, path = os.getcwd(), list(sys.path)
+        path = list(sys.path)
+        # Not by its name: a deployment may have removed it, and that must not change what is in force.
+        directory = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         self.reloading = True
         try:
             os.chdir(self.start_directory)
@@ -97,6 +99,7 @@ class BaseApplication:
             raise
         finally:
             self.reloading = False
+            os.close(directory)
 
     # --- the application
 
@@ -134,11 +137,34 @@ class Application(BaseApplication):
 
     arguments: list[str] | None = None
 
+    #: What this object has put on the Python path.
+    _on_path: tuple[str, ...] = ()
+
     def chdir(self) -> None:
         """Enter `cfg.chdir`, and let modules be found there first."""
         os.chdir(self.cfg.chdir)
-        if self.cfg.chdir not in sys.path:
-            sys.path.insert(0, self.cfg.chdir)
+        self._put_on_path(self.cfg.chdir)
+
+    def _put_on_path(self, directory: str) -> None:
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+            self._on_path = (*self._on_path, directory)
+
+    def reload(self) -> None:
+        """As in the base class. The Python path becomes what a start with this configuration would make of
+        it: a directory from before must not hide the modules of the new one.
+        """
+        before, path = self._on_path, list(sys.path)
+        for directory in before:
+            if directory in sys.path:
+                sys.path.remove(directory)
+        self._on_path = ()
+        try:
+            super().reload()
+        except BaseException:
+            self._on_path, sys.path[:] = before, path
+            raise
+        self.add_python_path()
 
     def load_config(self) -> None:
         """All sources, each overriding the last: `init`, file, the environment's arguments, command line."""
@@ -211,8 +237,8 @@ class Application(BaseApplication):
 
     def add_python_path(self) -> None:
         for path in (self.cfg.pythonpath or "").split(","):
-            if path.strip() and os.path.abspath(path.strip()) not in sys.path:
-                sys.path.insert(0, os.path.abspath(path.strip()))
+            if path.strip():
+                self._put_on_path(os.path.abspath(path.strip()))
 
     def check_config(self) -> NoReturn:
         """Load what the server would load, say what is wrong with it, and exit with status 0 or 1."""
@@ -272,7 +298,8 @@ def fail(error: Exception, *, brief: bool = False) -> NoReturn:
         traceback.print_exception(type(raised), raised, from_outside(raised.__traceback__))
     if raised is not error:
         print(f"Error: {error}", file=sys.stderr)
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     sys.exit(1)
 
 

@@ -22,9 +22,11 @@ from indrik.arbiter.pidfile import Pidfile
 from indrik.arbiter.reload import Reload
 from indrik.arbiter.seating import Seating
 from indrik.arbiter.staff import Staff
+from indrik.arbiter.streams import fill_streams
 from indrik.arbiter.systemd import Supervisor
 from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
+from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
 from indrik.scoreboard import Scoreboard
@@ -48,6 +50,7 @@ class Arbiter:
     APP_LOAD_ERROR = APP_LOAD_ERROR
 
     def __init__(self, app: Any) -> None:
+        fill_streams()
         os.environ["SERVER_SOFTWARE"] = f"indrik/{__version__}"
         self.app = app
         self.cfg = app.cfg
@@ -241,7 +244,11 @@ class Arbiter:
         now = time.monotonic()
         if now > self._wanted_wake_at + STOOD_STILL:
             late = now - self._wanted_wake_at
-            self.log.warning("The server stood still for %.1f s; workers get their time anew", late)
+            self.log.warning(
+                "The master could not look after its workers for %.1f s (a slow hook or configuration, or "
+                "the whole machine stood still); they get their time anew",
+                late,
+            )
             self._pardoned_at = now
         wake_at = min(self.staff.manage(now, self._pardoned_at), self.supervisor.ping(now), self._stop_at)
         if self.master_pid:
@@ -312,9 +319,7 @@ class Arbiter:
             self.proc_name = name
             set_title(f"master [{name}]")
         if self.name_pidfile() != (self.pidfile.path if self.pidfile else None):
-            if self.pidfile is not None:
-                self.pidfile.unlink()
-                self.pidfile = None
+            self._remove_pidfile()
             try:
                 self._create_pidfile()
             except IndrikError as error:
@@ -354,6 +359,9 @@ class Arbiter:
 
     def handle_ttin(self) -> None:
         """One worker more."""
+        if self.num_workers >= MOST_WORKERS:
+            self.log.warning("TTIN ignored: there are %d workers, as many as there can be", MOST_WORKERS)
+            return
         self._adjustment += 1
         self.num_workers += 1
 
@@ -440,6 +448,13 @@ class Arbiter:
 
     def _close_up(self) -> None:
         self._close_listeners()
-        if self.pidfile is not None:
-            self.pidfile.unlink()
-            self.pidfile = None
+        self._remove_pidfile()
+
+    def _remove_pidfile(self) -> None:
+        pidfile, self.pidfile = self.pidfile, None
+        if pidfile is not None:
+            try:
+                pidfile.unlink()
+            except IndrikError as error:
+                # One that is left behind is stale, which the next start sees; no reason to stop half-way.
+                self.log.error("%s", error)

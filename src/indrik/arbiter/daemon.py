@@ -9,8 +9,10 @@ ends with status 1, and what there was to say has been written to the terminal.
 from __future__ import annotations
 
 import os
-import sys
 from typing import NoReturn
+
+from indrik.arbiter.streams import flush_streams
+from indrik.log.capture import CAPTURE
 
 
 class Daemon:
@@ -25,8 +27,7 @@ class Daemon:
         from here.
         """
         listens, self._told = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         if os.fork():
             os.close(self._told)
             _wait(listens)
@@ -38,13 +39,16 @@ class Daemon:
         os.umask(0o22)
 
     def detach(self) -> None:
-        """The start has succeeded: let go of the terminal. With `keep_stdio` only of what is a terminal."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        """The start has succeeded: let go of the terminal. With `keep_stdio` only of what is a terminal.
+
+        What `capture_output` sends to the log goes on doing so.
+        """
+        flush_streams()
         null = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            if fd == 0 or not self._keep_stdio or os.isatty(fd):
-                os.dup2(null, fd)
+        for number in (0, 1, 2):
+            fd = CAPTURE.former(number)
+            if number == 0 or not self._keep_stdio or os.isatty(fd):
+                os.dup2(null, fd, inheritable=fd == number)
         os.close(null)
         os.write(self._told, b"\1")
         os.close(self._told)

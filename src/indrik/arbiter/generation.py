@@ -61,7 +61,17 @@ class Generation:
         """Make this process one of this generation: directory, import path, environment, configuration of
         `app`.
         """
-        os.chdir(self.directory)
+        try:
+            os.chdir(self.directory)
+        except OSError as error:
+            # A deployment has removed it. Who comes from there is in it still, and code that is installed
+            # elsewhere runs as well as before: no reason to end, least of all for the master.
+            self.log.warning(
+                "The working directory %s of generation %d cannot be entered any more: %s",
+                self.directory,
+                self.number,
+                error.strerror,
+            )
         sys.path[:] = self.path
         environment.apply(self.cfg.env)
         spew.follow(self.cfg.spew)

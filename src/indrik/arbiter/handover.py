@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 
 from indrik.arbiter.offspring import FORK_BLOCKED
 from indrik.arbiter.seating import Seating
+from indrik.arbiter.streams import flush_streams
 from indrik.arbiter.titles import set_title
-from indrik.errors import ConfigError
+from indrik.errors import ConfigError, IndrikError
 from indrik.net.addresses import format_address, parse_address
 from indrik.net.listeners import Listener, adopt, create_sockets
 
@@ -49,6 +50,7 @@ def exec_new_master(
     variables[FD_VARIABLE] = json.dumps({"activated": server.is_activated, "listeners": told})
     for listener in listeners:
         os.set_inheritable(listener.fileno(), True)
+    flush_streams()
     os.chdir(directory)
     # Handlers go at the exec, but what is ignored or blocked would stay so.
     for number in signal.valid_signals():
@@ -157,6 +159,7 @@ class Handover:
         if server.master_pid:
             server.log.warning("USR2 ignored: the old master is still running (pid: %s)", server.master_pid)
             return
+        flush_streams()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         try:
             pid = os.fork()
@@ -196,10 +199,14 @@ class Handover:
             return
         server.log.info("Master has been promoted.")
         server.master_name = "Master"
-        server.master_pid = 0
+        gone, server.master_pid = server.master_pid, 0
         server.proc_name = server.cfg.proc_name
         forget_predecessor()
         if server.pidfile is not None:
-            server.pidfile.rename(server.name_pidfile())
+            try:
+                server.pidfile.rename(server.name_pidfile(), predecessor=gone)
+            except IndrikError as error:
+                # The only master there is: it serves on, and its pid stays where it was.
+                server.log.error("%s; the pid of this master stays in %s", error, server.pidfile.path)
         set_title(f"master [{server.proc_name}]")
         server.report_serving()

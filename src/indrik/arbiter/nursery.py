@@ -11,6 +11,7 @@ from indrik.arbiter.generation import Generation
 from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, leave_relatives, live
 from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import open_stacks
+from indrik.arbiter.streams import flush_streams
 
 MIB = 1024 * 1024
 
@@ -62,7 +63,8 @@ class Nursery:
                     os.close(stacks)
             raise
         worker.pid = pid
-        member = Member(pid, worker, slot, generation.number, seat, now, stacks_fd=stacks)
+        times = (now, float(cfg.timeout), float(cfg.graceful_timeout))
+        member = Member(pid, worker, slot, generation.number, seat, *times, stacks_fd=stacks)
         if cfg.max_worker_lifetime or cfg.max_worker_memory:
             _set_limits(member, cfg)
         self._roster.add(member)
@@ -76,6 +78,7 @@ class Nursery:
             )
         # Blocked in between: a signal meets either the master's handlers in the master or the worker's in the
         # worker.
+        flush_streams()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         try:
             pid = os.fork()

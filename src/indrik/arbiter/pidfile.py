@@ -15,10 +15,13 @@ class Pidfile:
         self.path = path
         self.pid: int | None = None
 
-    def create(self, pid: int) -> None:
-        """Write `pid`. Raises ConfigError if a living process holds the file, or if it cannot be written."""
+    def create(self, pid: int, predecessor: int = 0) -> None:
+        """Write `pid`. Raises ConfigError if a living process holds the file, or if it cannot be written.
+
+        `predecessor` is known to have ended, although its number may live until somebody has reaped it.
+        """
         holder = self.read_live_pid()
-        if holder is not None and holder != pid:
+        if holder is not None and holder not in (pid, predecessor):
             raise ConfigError(
                 f"pid file {self.path}: a server with pid {holder} is running; stop it or name another file"
             )
@@ -32,22 +35,35 @@ class Pidfile:
                 os.fchmod(file.fileno(), 0o644)
             os.rename(aside, self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
             raise ConfigError(f"pid file {self.path}: cannot be written: {error.strerror}") from error
 
-    def rename(self, path: str) -> None:
-        """Move to another path."""
+    def rename(self, path: str, predecessor: int = 0) -> None:
+        """Move to another path, as `create` does. Raises ConfigError, and then the file is where it was."""
         pid = self.pid
-        self.unlink()
-        self.path = path
-        if pid is not None:
-            self.create(pid)
+        if pid is None or path == self.path:
+            self.path = path
+            return
+        Pidfile(path).create(pid, predecessor)
+        try:
+            self.unlink()
+        finally:
+            self.path, self.pid = path, pid
 
     def unlink(self) -> None:
-        """Remove the file, unless somebody else's pid stands in it by now."""
-        if self.pid is not None and self._read() == self.pid:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path)
-        self.pid = None
+        """Remove the file, unless somebody else's pid stands in it by now. Raises ConfigError if that does
+        not work.
+        """
+        pid, self.pid = self.pid, None
+        if pid is None or self._read() != pid:
+            return
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise ConfigError(f"pid file {self.path}: cannot be removed: {error.strerror}") from error
 
     def read_live_pid(self) -> int | None:
         """The pid in the file if such a process lives; a stale or garbled file counts as none."""

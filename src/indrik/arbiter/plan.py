@@ -51,6 +51,10 @@ class Seen(NamedTuple):
     generation: int
     spawned_at: float
     heartbeat: float
+    #: Seconds of silence, and seconds for leaving, that it was promised at its fork: what a reload has
+    #: changed since does not cut its requests. `timeout` 0: any time.
+    timeout: float
+    graceful_timeout: float
     ready_at: float | None = None
     wants_replacement: bool = False
     leaving_at: float | None = None
@@ -69,11 +73,9 @@ class Seen(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Seconds; 0 switches a limit off, except `graceful_timeout`."""
+    """What holds for all workers. Seconds; 0 switches a limit off."""
 
-    timeout: float
     boot_timeout: float
-    graceful_timeout: float
     #: Silence counts from here at the earliest: when everything had been stopped (a debugger, a frozen
     #: machine), workers get their time anew before they are taken for dead.
     pardoned_at: float = -math.inf
@@ -202,13 +204,13 @@ def _watch(draft: _Draft, seen: Iterable[Seen], limits: Limits) -> None:
                 draft.actions.append(Kill(worker.pid))
             continue
         if worker.leaving_at is not None:
-            granted = min(limits.graceful_timeout, QUICK_TIMEOUT) if worker.quick else limits.graceful_timeout
+            granted = min(worker.graceful_timeout, QUICK_TIMEOUT) if worker.quick else worker.graceful_timeout
             if draft.is_due(worker.leaving_at + granted):
                 draft.actions.append(Kill(worker.pid))
                 continue
         booting = worker.ready_at is None
         since, timeout = (
-            (worker.spawned_at, limits.boot_timeout) if booting else (worker.heartbeat, limits.timeout)
+            (worker.spawned_at, limits.boot_timeout) if booting else (worker.heartbeat, worker.timeout)
         )
         since = max(since, limits.pardoned_at)
         if not timeout or not draft.is_due(since + timeout):

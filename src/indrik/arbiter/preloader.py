@@ -31,6 +31,7 @@ from typing import Any
 from indrik.arbiter.offspring import FORK_BLOCKED, guarded, leave_master, leave_relatives, live
 from indrik.arbiter.plan import INSPECT_GRACE
 from indrik.arbiter.stacks import open_stacks, take_stacks
+from indrik.arbiter.streams import flush_streams
 from indrik.arbiter.subreaper import become_subreaper
 from indrik.arbiter.titles import set_title
 from indrik.net.listeners import adopt
@@ -87,6 +88,7 @@ class Preloader:
         self._server.log.info("Preloading the application (pid: %s)", self.pid)
 
     def _fork(self, theirs: socket.socket) -> int:
+        flush_streams()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
         try:
             pid = os.fork()
@@ -99,6 +101,12 @@ class Preloader:
             if os.getpid() == self._server.pid:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return pid
+
+    def _is_readable(self, seconds: float) -> bool:
+        """Whether it says something within this time. Not by select(2), whose numbers end at 1023."""
+        poller = select.poll()
+        poller.register(self._sock, select.POLLIN)
+        return bool(poller.poll(seconds * 1000.0))
 
     def fileno(self) -> int:
         """Readable when the application is loaded, or the process has ended."""
@@ -115,8 +123,7 @@ class Preloader:
         """
         if not self.is_loading:
             return float("inf")
-        readable, _, _ = select.select([self._sock], [], [], 0.0)
-        if readable and self._sock.recv(64) == _LOADED:
+        if self._is_readable(0.0) and self._sock.recv(64) == _LOADED:
             self.is_loaded = True
             self._server.log.info(
                 "Application preloaded (pid: %s) after %.2f s", self.pid, now - self._started_at
@@ -153,8 +160,7 @@ class Preloader:
         message = json.dumps({"age": age, "slot": slot, "listeners": len(listeners)}).encode()
         try:
             socket.send_fds(self._sock, [message], [stacks, *listeners])
-            readable, _, _ = select.select([self._sock], [], [], FORK_TIMEOUT)
-            answer = self._sock.recv(64) if readable else b""
+            answer = self._sock.recv(64) if self._is_readable(FORK_TIMEOUT) else b""
         except OSError as error:
             self._kill()
             raise PreloaderFailed(f"the preloader (pid {self.pid}) cannot be reached: {error}") from error
@@ -309,6 +315,7 @@ class _Process:
             status = 0
         finally:
             if os.getpid() == self._pid:
+                flush_streams()
                 # No atexit handler: those that the application registered are the workers' to run.
                 os._exit(status)
 
@@ -349,6 +356,7 @@ class _Process:
             import json
 
             order = json.loads(message)
+            flush_streams()
             before = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_BLOCKED)
             try:
                 intermediate = _fork()

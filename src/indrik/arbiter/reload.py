@@ -182,8 +182,12 @@ class Reload:
         old.enter(server.app, server.environment)
         try:
             old.log.setup(old.cfg)
-        except (IndrikError, OSError) as error:
-            old.log.error("The log outputs from before the reload cannot be opened again: %s", error)
+        except Exception as error:
+            # A logger class of the operator's own may raise anything.
+            told = None if isinstance(error, IndrikError | OSError) else error
+            old.log.error(
+                "The log outputs from before the reload cannot be opened again: %s", error, exc_info=told
+            )
         server.log = old.log
 
     def _next(self) -> None:

@@ -34,6 +34,9 @@ class Member:
     generation: int
     seat: int
     spawned_at: float
+    #: Seconds, see `Seen`.
+    timeout: float
+    graceful_timeout: float
     #: The master has seen it ready.
     ready: bool = False
     #: The master wants it renewed (memory, lifetime).
@@ -70,6 +73,8 @@ class Member:
             generation=self.generation,
             spawned_at=self.spawned_at,
             heartbeat=self.slot.heartbeat,
+            timeout=self.timeout,
+            graceful_timeout=self.graceful_timeout,
             ready_at=ready_at or None,
             wants_replacement=self.outworn or bool(self.slot.wants_replacement),
             leaving_at=self.leaving_at,

@@ -29,12 +29,13 @@ from indrik.arbiter.preloader import Preloader, PreloaderFailed, Preloaders
 from indrik.arbiter.recycling import Recycling
 from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import take_stacks
+from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer
 from indrik.scoreboard import Event, Order, Recycle
 from indrik.signals import STACKS_SIGNAL
 
-#: Workers, those being replaced and those on trial included. A slot that is never used costs no memory.
-MOST_WORKERS = 1024
+#: Those being replaced and those on trial included. A slot that is never used costs no memory.
+SLOTS = MOST_WORKERS + 24
 
 _STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
@@ -44,7 +45,7 @@ class Staff:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self.roster = Roster(MOST_WORKERS)
+        self.roster = Roster(SLOTS)
         self.failures = Failures()
         self.preloaders = Preloaders(server)
         self._nursery = Nursery(server, self.roster)
@@ -99,9 +100,7 @@ class Staff:
     def _limits(self, pardoned_at: float) -> plan.Limits:
         boot = [generation.limits_boot() for generation in self._server.generations()]
         return plan.Limits(
-            timeout=self._server.cfg.timeout,
             boot_timeout=0.0 if 0.0 in boot else max(boot),
-            graceful_timeout=self._server.cfg.graceful_timeout,
             pardoned_at=pardoned_at,
         )
 

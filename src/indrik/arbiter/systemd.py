@@ -16,6 +16,8 @@ class Supervisor:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._address = os.environ.get("NOTIFY_SOCKET", "")
+        #: The last message could not be delivered.
+        self._is_deaf = False
         self._interval = _watchdog_interval()
         self._ping_at = 0.0
 
@@ -25,14 +27,18 @@ class Supervisor:
             return
         # A leading @ stands for Linux's abstract name space.
         path = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.sendto("\n".join(lines).encode(), path)
-            except OSError as error:
+        except OSError as error:
+            # Told once, tried again each time: a watchdog that hears nothing ends a healthy server.
+            if not self._is_deaf:
                 self._log.warning(
                     "Cannot notify the supervisor at NOTIFY_SOCKET=%s: %s", self._address, error
                 )
-                self._address = ""
+            self._is_deaf = True
+        else:
+            self._is_deaf = False
 
     def ready(self, status: str) -> None:
         """Requests are served."""

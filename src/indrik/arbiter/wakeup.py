@@ -11,7 +11,7 @@ import os
 import select
 import signal
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import FrameType
 
 #: Seconds. Nothing needs it to be shorter; poll(2) counts milliseconds in a C int.
@@ -46,12 +46,12 @@ class Wakeup:
         except BlockingIOError:
             pass  # full: it is going to wake anyway
 
-    def take(self) -> list[int]:
-        """The signals that came in, oldest first."""
-        taken = []
+    def take(self) -> Iterator[int]:
+        """The signals that came in, oldest first. Those behind one that changes the caller's mind stay: QUIT
+        after TERM is for the loop that stops.
+        """
         while self._queue:
-            taken.append(self._queue.popleft())
-        return taken
+            yield self._queue.popleft()
 
     def has_news(self) -> bool:
         """Whether a signal waits."""

@@ -166,6 +166,9 @@ class Config:
         loaded = load_class("logger_class", self.settings["logger_class"].value, {}, "indrik.loggers")
         if hasattr(loaded, "install"):
             loaded.install()
+        if not hasattr(loaded, "access_enabled"):
+            # Based on Gunicorn's, say, while that is still installed: `access` itself decides there.
+            loaded.access_enabled = True
         return loaded
 
     @property

@@ -34,6 +34,10 @@ def current_directory() -> str:
     return shown if (known.st_dev, known.st_ino) == (real.st_dev, real.st_ino) else here
 
 
+#: Worker processes of one server, at most: there is shared memory for these and for some that replace others.
+MOST_WORKERS = 1000
+
+
 class WorkerCount(Whole):
     """A number of processes; `auto` is one for each processor that may be used, counted at each start and
     reload.

@@ -33,6 +33,10 @@ class OutputCapture:
             if reconfigure is not None:
                 reconfigure(line_buffering=True)
 
+    def former(self, number: int) -> int:
+        """The descriptor of where output `number` (1 or 2) would go without the capture."""
+        return self._saved.get(number, number)
+
     def stop(self) -> None:
         """Give both outputs back to where they went before :meth:`start`."""
         _flush()

@@ -108,7 +108,9 @@ class Listener:
         """
         if unlink and self._file is not None and isinstance(self.address, str):
             if _file_identity(self.address) == self._file:
-                with contextlib.suppress(FileNotFoundError):
+                # One that cannot be removed is no reason to leave a stop or a reload half done: nobody
+                # listens there, which the next start sees (`_remove_stale`).
+                with contextlib.suppress(OSError):
                     os.unlink(self.address)
             self._file = None
         self.sock.close()

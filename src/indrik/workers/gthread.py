@@ -46,7 +46,10 @@ class ThreadWorker(ServingWorker):
 
     def _wait(self, seconds: float) -> None:
         """Until a signal or the crew has news. What the application raised to end the worker ends it here."""
-        select.select([self.wakeup_fd], [], [], max(0.0, seconds))
+        # Not by select(2), whose numbers end at 1023.
+        poller = select.poll()
+        poller.register(self.wakeup_fd, select.POLLIN)
+        poller.poll(max(0.0, seconds) * 1000.0)
         self.read_wakeup()
         shortage = self._crew.shortage
         if shortage is not None:

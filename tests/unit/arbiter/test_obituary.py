@@ -30,7 +30,8 @@ NOW = 100.0
 def member(ready: bool = True) -> Member:
     board = Scoreboard(1)
     slot = board.take(1, 1, NOW - 60)
-    return Member(4242, SimpleNamespace(age=1), slot, 1, 0, NOW - 60, ready=ready, stacks_fd=open_stacks())
+    times = (NOW - 60, 30.0, 30.0)
+    return Member(4242, SimpleNamespace(age=1), slot, 1, 0, *times, ready=ready, stacks_fd=open_stacks())
 
 
 def test_what_it_serves() -> None:

@@ -43,7 +43,7 @@ def replace(old: _T, **values: Any) -> _T:
     return changed
 
 
-LIMITS = Limits(timeout=30.0, boot_timeout=60.0, graceful_timeout=30.0)
+LIMITS = Limits(boot_timeout=60.0)
 
 
 def worker(pid: int, *, generation: int = 1, ready: bool = True, seat: int = 0) -> Seen:
@@ -53,6 +53,8 @@ def worker(pid: int, *, generation: int = 1, ready: bool = True, seat: int = 0) 
         generation=generation,
         spawned_at=NOW - 100,
         heartbeat=NOW,
+        timeout=30.0,
+        graceful_timeout=30.0,
         ready_at=NOW - 90 if ready else None,
         seat=seat,
     )
@@ -175,8 +177,8 @@ class TestWatch:
         assert plan(NOW, [worker(1)], Goal(1, 1), LIMITS).wake_at == NOW + 30
 
     def test_no_timeout(self) -> None:
-        limits = Limits(0.0, 0.0, 30.0)
-        assert plan(NOW, [self.SILENT], Goal(1, 1), limits) == Plan((), math.inf)
+        limits = Limits(boot_timeout=0.0)
+        assert plan(NOW, [replace(self.SILENT, timeout=0.0)], Goal(1, 1), limits) == Plan((), math.inf)
         assert plan(NOW + 1e6, [booting(1)], Goal(1, 1), limits) == Plan((), math.inf)
 
     def test_boot_timeout(self) -> None:
@@ -229,9 +231,8 @@ class World(RuleBasedStateMachine):
 
     def act(self, action: Action) -> None:
         if isinstance(action, Spawn):
-            self.seen[self.next_pid] = Seen(
-                self.next_pid, self.next_pid, action.generation, self.now, self.now, seat=action.seat
-            )
+            pid, times = self.next_pid, (self.now, self.now, 30.0, 30.0)
+            self.seen[pid] = Seen(pid, pid, action.generation, *times, seat=action.seat)
             self.next_pid += 1
         elif isinstance(action, Retire):
             self.change(action.pid, leaving_at=self.now)

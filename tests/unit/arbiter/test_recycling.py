@@ -17,7 +17,7 @@ NOW = 100.0
 def member(**values: Any) -> Member:
     slot = Scoreboard(1).take(1, 1, NOW - 60)
     slot.ready_at = NOW - 50
-    return Member(os.getpid(), SimpleNamespace(age=1), slot, 1, 0, NOW - 60, ready=True, **values)
+    return Member(os.getpid(), SimpleNamespace(age=1), slot, 1, 0, NOW - 60, 30.0, 30.0, ready=True, **values)
 
 
 def test_no_limits_no_look(log: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indrik.config.kinds import Choice, Seconds, Sticky, Switch, Whole
 from indrik.config.lists import Patching
 from indrik.config.names import WORKER_ALIASES
-from indrik.config.resolved import ClassName, WorkerCount
+from indrik.config.resolved import MOST_WORKERS, ClassName, WorkerCount
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Worker Processes"
@@ -15,7 +15,7 @@ ROWS = (
         name="workers",
         section=SECTION,
         flags=("-w", "--workers"),
-        kind=WorkerCount(),
+        kind=WorkerCount(maximum=MOST_WORKERS),
         metavar="INT",
         default=1,
         environment=FromEnvironment("WEB_CONCURRENCY"),
