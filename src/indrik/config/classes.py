@@ -12,6 +12,14 @@ from indrik.errors import ConfigError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+#: Setting -> why a class of Gunicorn's cannot be its value, and what can.
+_WHY_NOT = {
+    "worker_class": "which needs Gunicorn's master; base it on one of indrik's classes"
+    " (docs/how-to/own-worker.md), or name one of indrik's kinds",
+    "logger_class": "which indrik cannot call; base it on indrik.log.Logger, which has the same methods"
+    " (docs/reference/access-log.md)",
+}
+
 
 def load_class(setting: str, uri: str | type, known: Mapping[str, str], group: str) -> Any:
     """The class that `uri` stands for.
@@ -43,19 +51,24 @@ def check_class_name(setting: str, uri: str | type, known: Mapping[str, str], gr
         named_entry_point(setting, uri, known, group)
 
 
-def refuse_worker_of_gunicorn(worker_class: Any) -> None:
-    """Refuse a class that only Gunicorn's master can start: each of its workers would fail.
+def base_of_gunicorn(loaded: Any) -> type | None:
+    """The nearest class of the package gunicorn that a class is, or is based on."""
+    bases: tuple[type, ...] = getattr(loaded, "__mro__", ())
+    return next((base for base in bases if base.__module__.partition(".")[0] == "gunicorn"), None)
+
+
+def refuse_class_of_gunicorn(setting: str, loaded: Any) -> None:
+    """Refuse a worker or logger class of Gunicorn's, or one that is based on it: each worker would fail.
 
     Raises:
-        ConfigError: it is based on a class of the package gunicorn.
+        ConfigError: it is such a class.
     """
-    for base in getattr(worker_class, "__mro__", ()):
-        if base.__module__.partition(".")[0] == "gunicorn":
-            raise ConfigError(
-                f"invalid value for worker_class: {worker_class.__module__}.{worker_class.__qualname__} is "
-                f"based on {base.__module__}.{base.__qualname__}, which needs Gunicorn's master; base it on "
-                "one of indrik's classes (docs/how-to/own-worker.md), or name one of indrik's kinds"
-            )
+    base = base_of_gunicorn(loaded)
+    if base is None:
+        return
+    own = f"{loaded.__module__}.{loaded.__qualname__}"
+    whose = "Gunicorn's own" if loaded is base else f"based on {base.__module__}.{base.__qualname__}"
+    raise ConfigError(f"invalid value for {setting}: {own} is {whose}, {_WHY_NOT[setting]}")
 
 
 def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: str) -> EntryPoint:

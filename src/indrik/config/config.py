@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, TypeAlias
 
-from indrik.config.classes import check_class_name, load_class, refuse_worker_of_gunicorn
+from indrik.config.classes import check_class_name, load_class, refuse_class_of_gunicorn
 from indrik.config.command_line import Parser, build_parser, environment_arguments
 from indrik.config.names import NOT_OURS
 from indrik.config.nearest import did_you_mean
@@ -150,7 +150,7 @@ class Config:
         uri = self._worker_uri()
         if self._worker_class is None or self._worker_class[0] != uri:
             loaded = load_class("worker_class", uri, known_workers(), "indrik.workers")
-            refuse_worker_of_gunicorn(loaded)
+            refuse_class_of_gunicorn("worker_class", loaded)
             if hasattr(loaded, "setup"):
                 loaded.setup()
             self._worker_class = (uri, loaded)
@@ -161,9 +161,10 @@ class Config:
         """The logger class itself. Its class method `install`, if it has one, has been called.
 
         Raises:
-            ConfigError: there is no such class.
+            ConfigError: there is no such class, or it is based on Gunicorn's.
         """
         loaded = load_class("logger_class", self.settings["logger_class"].value, {}, "indrik.loggers")
+        refuse_class_of_gunicorn("logger_class", loaded)
         if hasattr(loaded, "install"):
             loaded.install()
         return loaded

@@ -108,3 +108,24 @@ def test_worker_of_gunicorn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     finally:
         for name in ("shop_worker", "gunicorn.workers", "gunicorn"):
             sys.modules.pop(name, None)
+
+
+def test_logger_of_gunicorn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whose workers would fail, one after the other, with an attribute that is missing."""
+    (tmp_path / "gunicorn").mkdir()
+    (tmp_path / "gunicorn" / "glogging.py").write_text("class Logger: ...\n")
+    (tmp_path / "shop_log.py").write_text(
+        "from gunicorn.glogging import Logger\n\nclass Quiet(Logger): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = Config()
+    try:
+        cfg.set("logger_class", "shop_log.Quiet")
+        with pytest.raises(ConfigError, match=r"shop_log\.Quiet is based on gunicorn\.glogging\.Logger"):
+            cfg.check_classes()
+        cfg.set("logger_class", importlib.import_module("gunicorn.glogging").Logger)
+        with pytest.raises(ConfigError, match=r"is Gunicorn's own, .* base it on indrik\.log\.Logger"):
+            cfg.check_classes()
+    finally:
+        for name in ("shop_log", "gunicorn.glogging", "gunicorn"):
+            sys.modules.pop(name, None)
