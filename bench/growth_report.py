@@ -40,8 +40,8 @@ The lines below each table are computed: how many times the cost of the least va
 greatest one costs (of connections: of 64, because one alone pays for waking the server each time), and in
 brackets what it adds. The best peer is the one that grows least, the median one stands in the middle of
 those of the same interface; factors that differ by less than a tenth are called the same. A factor flatters
-a server that is dear from the start, so that both belong together. *Steepest* is the greatest exponent between two neighbouring values: 1 grows as the work does, 2
-with its square.
+a server that is dear from the start, so that both belong together. *Steepest* is the greatest exponent
+between two neighbouring values: 1 grows as the work does, 2 with its square.
 """
 
 
