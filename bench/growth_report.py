@@ -39,9 +39,9 @@ FACTOR_TEXT = """\
 The lines below each table are computed: how many times the cost of the least value the
 greatest one costs (of connections: of 64, because one alone pays for waking the server each time), and in
 brackets what it adds. The best peer is the one that grows least, the median one stands in the middle of
-those of the same interface. A factor flatters a server that is dear from the start, so that both belong
-together. *Steepest* is the greatest exponent between two neighbouring values: 1 grows as the work does, 2
-with its square.
+those of the same interface; factors that differ by less than a tenth are called the same. A factor flatters
+a server that is dear from the start, so that both belong together. *Steepest* is the greatest exponent
+between two neighbouring values: 1 grows as the work does, 2 with its square.
 """
 
 
@@ -110,11 +110,13 @@ def whole(run: Run, dimension: str) -> list[Grown]:
 
 
 def judged(mine: Grown, peers: Sequence[Grown]) -> str:
-    """How a curve of indrik grows beside those of the peers."""
+    """How a curve of indrik grows beside those of the peers: always beside whom, because the best peer may
+    grow less than the median one.
+    """
     factors = [peer.factor for peer in peers]
-    if mine.factor <= statistics.median(factors) * TOLERANCE:
-        return "it does not grow faster"
     whose = "the peer's" if len(peers) == 1 else "the median peer's"
+    if mine.factor <= statistics.median(factors) * TOLERANCE:
+        return f"it does not grow faster than {whose}"
     if len(peers) > 1 and mine.factor > max(factors) * TOLERANCE:
         whose = "every peer's"
     less = mine.added <= statistics.median(peer.added for peer in peers)

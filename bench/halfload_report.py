@@ -13,7 +13,9 @@ The 13-byte answer. Each server is asked at {percent:.0f} % of the rate that it 
 {connections} connections, at random moments that do not depend on its answers (always the same ones), and a
 request that finds no connection free is counted from when it was due. *Requests a second* is each server's
 own half, and the times are what its users see at that pace. Medians of {rounds} windows of {seconds} s, the
-shortest p99 first. Waking up weighs more in the CPU a request than at full load.
+shortest p99 first; where the brackets of two rows overlap, their order says nothing. Requests that failed
+are in no percentile. A server that wrk cannot keep busy (*busy* below 0.98 above) has less than its half.
+Waking up weighs more in the CPU a request than at full load.
 """
 
 HEADINGS = ["server", "requests/s", "p50, µs", "p99, µs", "p99.9, µs", "CPU µs a request", "failed"]

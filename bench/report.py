@@ -43,7 +43,8 @@ HOSTILE_TEXT = """\
 nothing of it; ordinary clients come and go beside them, each on a new connection. *First* is one that
 asked the moment after the last of them came, *then* are the others. *No answer* counts those that waited
 3 s in vain; after three of them the row is given up. *Memory* is what the server's resident memory grew
-by.
+by. What it puts into files instead is not in it: indrik and waitress spool answers that nobody reads into
+temporary files, up to 500 MB here, which take disk and page cache.
 """
 
 STARTUP_TEXT = """\

@@ -1,7 +1,7 @@
 """The command line: python -m release. `make wheels` makes its environment and calls it.
 
-Builds into dist/, checks what is in each file, and tries each one out. A minute or more for each Python;
---twice doubles that.
+Builds into dist/, checks what is in each file, and tries each one out. Some minutes for each Python; --twice
+doubles that.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     begin = time.monotonic()
     try:
         found = pythons.find(options.python)
-        if run(["git", "-C", ROOT, "status", "--porcelain"]):
+        if building.has_changes():
             say("there is something that is not in a commit: these files are not to be published")
         files = building.build_all(found, WORK / "first", OUT)
         if options.twice:

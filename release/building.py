@@ -21,6 +21,17 @@ from release.pythons import Python
 from release.steps import ROOT, ReleaseError, clean_environment, module, run, say
 
 
+def has_changes() -> bool:
+    """Whether something in the checkout is in no commit. ReleaseError where git knows nothing: all files are
+    made of what it has.
+    """
+    try:
+        return bool(run(["git", "-C", ROOT, "status", "--porcelain"]))
+    except (OSError, ReleaseError):
+        text = f"{ROOT} is no git checkout, or there is no git: releases are made of what git has"
+        raise ReleaseError(text) from None
+
+
 def source_date() -> int:
     """Seconds since the epoch, the date of all files: that of the environment, else of the commit."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
@@ -31,7 +42,7 @@ def source_date() -> int:
     try:
         return int(run(["git", "-C", ROOT, "log", "-1", "--format=%ct"]))
     except (OSError, ReleaseError):
-        text = f"{ROOT} is no git checkout: set SOURCE_DATE_EPOCH to the date of the release"
+        text = f"{ROOT} has no commit with a date: set SOURCE_DATE_EPOCH to the date of the release"
         raise ReleaseError(text) from None
 
 

@@ -39,7 +39,8 @@ def note(name, *details):
 DETAILS = {
     "nworkers_changed": "new, old",
     "on_starting": "len(server.LISTENERS), server.pid",
-    "when_ready": "len(server.LISTENERS), len(server.WORKERS)",
+    "when_ready": "len(server.LISTENERS), len(server.WORKERS), server.timeout, server.worker_class.__name__, "
+    "len(server.address)",
     "pre_fork": "worker.pid, worker.age",
     "post_fork": "worker.pid, worker.age",
     "post_worker_init": "worker.booted",
@@ -84,7 +85,7 @@ def test_order_process_and_arguments(serve: ServerFactory, folder: Path) -> None
     assert hooks(folder) == [
         ["nworkers_changed", master, "1", "None"],
         ["on_starting", master, "0", master],
-        ["when_ready", master, "1", "0"],
+        ["when_ready", master, "1", "0", "30.0", "SyncWorker", "1"],
         ["pre_fork", master, "[booting]", "1"],
         ["post_fork", worker, worker, "1"],
         ["post_worker_init", worker, "False"],

@@ -258,3 +258,14 @@ def test_nothing_of_it_is_there_when_it_is_off(serve: ServerFactory, folder: Pat
         "    return [text.encode()]\n"
     )
     assert serve().wait_ready().get() == "(1, False)"
+
+
+@pytest.mark.parametrize(("timeout", "is_warned"), [("50", True), ("51", False), ("0", False)])
+def test_a_sync_worker_that_timeout_ends_before(
+    serve: ServerFactory, folder: Path, timeout: str, is_warned: bool
+) -> None:
+    (folder / "app.py").write_text(APP)
+    server = serve("--request-timeout", "50", "--timeout", timeout).wait_ready()
+    server.wait_for_log("Worker is ready")
+    text = "request_timeout is 50 s, but timeout ends a sync worker after 50 s: raise timeout above it"
+    assert (text in server.log()) is is_warned

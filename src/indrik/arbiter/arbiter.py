@@ -43,7 +43,8 @@ class Arbiter:
     """The master of a group of workers. `run` never returns: it ends in SystemExit.
 
     Hooks get it as `server`. Attributes for them: `cfg`, `log`, `app`, `pid`, `master_pid`, `master_name`,
-    `num_workers`, `WORKERS` (pid -> Worker), `LISTENERS`, `worker_age`, `scoreboard`.
+    `num_workers`, `WORKERS` (pid -> Worker), `LISTENERS`, `worker_age`, `scoreboard`, and as in Gunicorn
+    `address`, `timeout`, `worker_class` and `proc_name`.
     """
 
     WORKER_BOOT_ERROR = WORKER_BOOT_ERROR
@@ -97,6 +98,21 @@ class Arbiter:
     def num_workers(self, value: int) -> None:
         old, self._num_workers = self._num_workers, value
         self.call_hook("nworkers_changed", self, value, old)
+
+    @property
+    def address(self) -> list[Any]:
+        """The addresses to listen on, as `Config.address` has them."""
+        return list(self.cfg.address)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds without a sign of life after which a worker is replaced, 0 for any time."""
+        return float(self.cfg.timeout)
+
+    @property
+    def worker_class(self) -> Any:
+        """The class of the workers."""
+        return self.cfg.worker_class
 
     @property
     def scoreboard(self) -> Scoreboard:

@@ -47,15 +47,18 @@ def refuse_worker_of_gunicorn(worker_class: Any) -> None:
     """Refuse a class that only Gunicorn's master can start: each of its workers would fail.
 
     Raises:
-        ConfigError: it is based on a class of the package gunicorn.
+        ConfigError: it is a class of the package gunicorn, or based on one.
     """
-    for base in getattr(worker_class, "__mro__", ()):
-        if base.__module__.partition(".")[0] == "gunicorn":
-            raise ConfigError(
-                f"invalid value for worker_class: {worker_class.__module__}.{worker_class.__qualname__} is "
-                f"based on {base.__module__}.{base.__qualname__}, which needs Gunicorn's master; base it on "
-                "one of indrik's classes (docs/how-to/own-worker.md), or name one of indrik's kinds"
-            )
+    bases: tuple[type, ...] = getattr(worker_class, "__mro__", ())
+    base = next((base for base in bases if base.__module__.partition(".")[0] == "gunicorn"), None)
+    if base is None:
+        return
+    own = f"{worker_class.__module__}.{worker_class.__qualname__}"
+    whose = "Gunicorn's own" if worker_class is base else f"based on {base.__module__}.{base.__qualname__}"
+    raise ConfigError(
+        f"invalid value for worker_class: {own} is {whose}, which needs Gunicorn's master; base it on "
+        "one of indrik's classes (docs/how-to/own-worker.md), or name one of indrik's kinds"
+    )
 
 
 def named_entry_point(setting: str, name: str, known: Mapping[str, str], group: str) -> EntryPoint:

@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+from collections.abc import Collection
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -125,9 +126,9 @@ def settings_in(names: dict[str, Any], where: str) -> tuple[dict[str, Any], list
     """
     settings = {name: value for name, value in names.items() if name in BY_NAME}
     warnings = [
-        f"{name!r} in {where} is not a setting and is ignored (did you mean {slip_for!r}?)"
+        f"{name!r} in {where} is not a setting and is ignored (did you mean {intended!r}?)"
         for name, value in names.items()
-        if could_be_meant(name, value) and (slip_for := mistyped(name)) is not None
+        if could_be_meant(name, value) and (intended := meant(name, settings)) is not None
     ]
     if settings.pop("config", None) is not None:
         warnings.append(f"'config' in {where} is ignored: only the command line can name the file")
@@ -144,5 +145,15 @@ def could_be_meant(name: str, value: Any) -> bool:
     )
 
 
-def mistyped(name: str) -> str | None:
-    return next((setting for setting in BY_NAME if is_one_typo(name, setting)), None)
+def meant(name: str, settings: Collection[str]) -> str | None:
+    """The setting that a name may stand for in a file that has these `settings`, None if it is a name of its
+    own: a setting whose flag is called so, or one that is a slip away.
+    """
+    slip = next((setting for setting in BY_NAME if is_one_typo(name, setting)), None)
+    flag = "--" + name.replace("_", "-")
+    flagged = next((row.name for row in BY_NAME.values() if flag in row.flags), None)
+    # One word alone (`pid`, `name`) is a file's own more often than a flag without its hyphens.
+    if flagged is None or ("_" not in name and slip is None):
+        return slip
+    # Where the setting is there too, this is the variable that its value comes from.
+    return flagged if flagged not in settings else None

@@ -253,7 +253,8 @@ FAMILIES: dict[str, Family] = {
             "x",
             "`queue`: how long the whole request waited for a thread or greenlet, in seconds as a decimal; "
             "`route`: the rule that its path matches, from `environ[\"indrik.route\"]`, which is set for "
-            "Flask applications (`<unmatched>` where no rule does), `-` where nobody has set it",
+            "Flask applications (`<unmatched>` where no rule does) and for files that the server sends "
+            "(`static`), `-` where nobody has set it",
             "%({queue}x)s",
             EXTRAS.get,
         ),

@@ -27,6 +27,14 @@ class SyncWorker(ServingWorker):
     def make_handler(self, gateway: Handler) -> Handler:
         if not self.shortest_timeout:
             return gateway
+        # While it calls the application it gives no sign of life. Told here, because the master does not know
+        # yet of which kind the application is where nobody has set one.
+        if self.cfg.timeout and self.cfg.request_timeout >= self.cfg.timeout:
+            self.log.warning(
+                "request_timeout is %g s, but timeout ends a sync worker after %g s: raise timeout above it",
+                self.cfg.request_timeout,
+                self.cfg.timeout,
+            )
         # Imported late: most servers do without.
         from indrik.workers.deadlines import TimedHandler
 

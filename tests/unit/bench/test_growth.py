@@ -228,12 +228,14 @@ class TestReport:
             " times (+190.0 µs): **it grows faster than every peer's**, and adds less; steepest 0.83."
         )
         assert asgi.startswith("**indrik-asgi-uvloop**: 3.00 times (+40.0 µs); the peer uvicorn 3.00 times")
-        assert "it does not grow faster" in asgi
+        assert "it does not grow faster than the peer's" in asgi
 
     def test_more_than_in_proportion_is_named(self) -> None:
         curves = {"indrik": {1: 1.0, 10: 100.0}, "bjoern": {1: 1.0, 10: 100.0}}
         (line,) = growth_report.verdicts(growth_run(curves), "headers")
-        assert line.endswith("it does not grow faster; steepest 2.00, **more than in proportion**.")
+        assert line.endswith(
+            "it does not grow faster than the peer's; steepest 2.00, **more than in proportion**."
+        )
 
     def test_faster_than_the_median_and_dearer(self) -> None:
         curves = {

@@ -167,6 +167,18 @@ def test_a_slip_is_warned_about() -> None:
     ]
 
 
+def test_a_flag_in_a_file_is_warned_about() -> None:
+    """`--preload` is preload_app in a file, and no slip for reload. Beside the setting it is its variable."""
+    settings, warnings = settings_in({"preload": True, "access_logfile": "-"}, "conf.py")
+    assert settings == {}
+    assert warnings == [
+        "'preload' in conf.py is not a setting and is ignored (did you mean 'preload_app'?)",
+        "'access_logfile' in conf.py is not a setting and is ignored (did you mean 'accesslog'?)",
+    ]
+    both = {"log_level": "debug", "loglevel": "debug", "pid": "/run/x", "name": "shop"}
+    assert settings_in(both, "conf.py") == ({"loglevel": "debug"}, [])
+
+
 @pytest.mark.parametrize(
     "names",
     [{"_workers": 2}, {"__workers__": 2}, {"binds": os}, {"worker": lambda: 3}, {"worker": str}, {"work": 3}],

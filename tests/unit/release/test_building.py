@@ -40,6 +40,13 @@ def test_an_sdist_is_the_same_wherever_it_is_made(tmp_path: Path) -> None:
             assert file.read() == member.name.encode()
 
 
+def test_without_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The answer is no date: without git there is nothing to make a release of."""
+    monkeypatch.setattr(building, "ROOT", tmp_path)
+    with pytest.raises(ReleaseError, match="is no git checkout, or there is no git"):
+        building.has_changes()
+
+
 def test_date_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "123")
     assert building.source_date() == 123

@@ -7,7 +7,7 @@ from indrik.config.lists import WordsOf
 from indrik.config.setting import Setting
 
 SECTION = "HTTP/2"
-LATER = "HTTP/2 comes in a later version"
+LATER = "HTTP/2 comes in a later version; until then put an HTTP/2 proxy in front"
 
 ROWS = (
     Setting(

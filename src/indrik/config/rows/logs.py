@@ -11,7 +11,7 @@ from indrik.config.resolved import ClassName, StatsdAddress
 from indrik.config.setting import Setting
 
 SECTION = "Logging"
-STATSD_LATER = "statsd comes in a later version"
+STATSD_LATER = "statsd comes in a later version; until then count the lines of the access log"
 
 
 def syslog_address() -> str:

@@ -7,7 +7,7 @@ from indrik.config.lists import HopCounts, Networks, Table, Words
 from indrik.config.setting import FromEnvironment, Setting
 
 SECTION = "Server Mechanics"
-UWSGI_LATER = "the uwsgi protocol comes in a later version"
+UWSGI_LATER = "the uwsgi protocol comes in a later version; until then let the proxy speak HTTP"
 
 ROWS = (
     Setting(

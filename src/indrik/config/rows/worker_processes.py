@@ -119,7 +119,8 @@ ROWS = (
         name="worker_connections",
         section=SECTION,
         flags=("--worker-connections",),
-        kind=Whole(),
+        # With none the worker would accept nobody, ever: the 0 that stands for "any" elsewhere is none here.
+        kind=Whole(minimum=1),
         metavar="INT",
         default=1000,
         help="Connections that one worker holds at most, of any kind. For one more, the one that has been "
