@@ -119,6 +119,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whole files that are left out need not even be read."""
+    if not config.getoption("--skip-never-compiled"):
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    return True if name in NEVER_COMPILED or f"{name}/" in NEVER_COMPILED else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--skip-never-compiled"):
         left_out = [item for item in items if item.nodeid.startswith(NEVER_COMPILED)]
