@@ -31,7 +31,8 @@ KINDS = {
     "gevent": ["-k", "gevent"],
 }
 
-#: Where it makes no difference who has loaded the application: Flask is imported once then, not by each worker.
+#: Where it makes no difference who has loaded the application: Flask is imported once then, not by each
+#: worker.
 #: `test_exactly_so_many` and `test_never_more_and_nobody_in_vain` have workers that load it themselves.
 PRELOADED = ["--preload"]
 

@@ -71,8 +71,7 @@ class Bench:
         return self.start(*options).wait_ready()
 
     def shared(self) -> Server:
-        """A server without options of the check's own, which earlier checks may have used, and later ones will.
-        """
+        """A server without options of the check's own, which others may have used and will use."""
         self.last = self._pool.take()
         return self.last.wait_ready()
 

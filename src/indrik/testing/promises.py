@@ -47,8 +47,8 @@ def check(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
 
 
 def sharing_check(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
-    """Registers a check that leaves a server as it found it, with its requests answered or noted as ended: the
-    next one of its sort has the same server.
+    """Registers a check that leaves a server as it found it, with its requests answered or noted as ended:
+    the next one of its sort has the same server.
     """
     return _register(run, shares=True)
 

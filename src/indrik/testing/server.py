@@ -140,8 +140,8 @@ class Server:
     # --- the applications' side ---
 
     def notes(self, *words: str) -> list[str]:
-        """The lines that the application and the hooks have written in the present check; those that begin with
-        `words`.
+        """The lines that the application and the hooks have written in the present check; those that begin
+        with `words`.
         """
         prefix = " ".join(words)
         data = self.notes_path.read_bytes()[self._notes_begin :] if self.notes_path.exists() else b""

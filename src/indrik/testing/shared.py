@@ -30,7 +30,7 @@ class SharedServer:
         self.discard()
 
     def take(self) -> Server:
-        """The server, perhaps not ready yet, with nothing of earlier checks in its log and among its notes."""
+        """The server, perhaps not ready yet, with nothing of earlier checks in its log or its notes."""
         if self._server is None:
             self._folder = tempfile.TemporaryDirectory(prefix="indrik-testing-")
             self._server = self._start(Path(self._folder.name))
@@ -39,7 +39,7 @@ class SharedServer:
         return self._server
 
     def discard(self) -> None:
-        """The next check gets another one. After one that has failed: nobody knows what it has left behind."""
+        """The next check gets another one: nobody knows what one that has failed has left behind."""
         if self._server is not None:
             self._server.kill()
             self._server = None
