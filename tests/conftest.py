@@ -65,6 +65,7 @@ LONGEST = (
     "tests/integration/test_pywsgi_suite.py",
     "tests/integration/test_browser.py",
     "tests/process/test_attack.py",
+    "tests/workers/test_kinds.py::test_promises_by_one_server",
 )
 
 # Beginnings of environment variables that a server reads.
