@@ -65,6 +65,7 @@ LONGEST = (
     "tests/integration/test_pywsgi_suite.py",
     "tests/integration/test_browser.py",
     "tests/process/test_attack.py",
+    "tests/workers/test_kinds.py::test_promises_by_one_server",
 )
 
 # Beginnings of environment variables that a server reads.
@@ -117,6 +118,14 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whole files that are left out need not even be read."""
+    if not config.getoption("--skip-never-compiled"):
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    return True if name in NEVER_COMPILED or f"{name}/" in NEVER_COMPILED else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -31,6 +31,11 @@ KINDS = {
     "gevent": ["-k", "gevent"],
 }
 
+#: Where it makes no difference who has loaded the application: Flask is imported once then, not by each
+#: worker.
+#: `test_exactly_so_many` and `test_never_more_and_nobody_in_vain` have workers that load it themselves.
+PRELOADED = ["--preload"]
+
 #: Each worker says when it is about to serve, and at the end the server what its scoreboard has counted.
 TELLING = """
 def post_worker_init(worker):
@@ -165,7 +170,7 @@ class TestConcurrency:
         """With more of them than the worker has threads, it answers everybody else."""
         release = tmp_path / "release"
         with (
-            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, "-w", "2") as server,
+            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, *PRELOADED, "-w", "2") as server,
             ExitStack() as stack,
         ):
             waiting = [stack.enter_context(connect(server.url)) for _ in range(13)]
@@ -189,7 +194,7 @@ class TestConcurrency:
 
     def test_503_after_queue_timeout(self, tmp_path: Path, kind: list[str]) -> None:
         release = tmp_path / "release"
-        arguments = (*kind, "-w", "2", "--queue-timeout", "0.4")
+        arguments = (*kind, *PRELOADED, "-w", "2", "--queue-timeout", "0.4")
         with (
             limited(tmp_path, {LIMITED: {"concurrency": 1}}, *arguments) as server,
             connect(server.url) as first,
@@ -207,7 +212,7 @@ class TestConcurrency:
 
     def test_a_killed_worker_gives_back(self, tmp_path: Path, kind: list[str]) -> None:
         with (
-            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, "-w", "4") as server,
+            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, *PRELOADED, "-w", "4") as server,
             connect(server.url) as first,
             connect(server.url) as second,
         ):
@@ -235,7 +240,7 @@ class TestConcurrency:
 
     def test_a_stop_lets_those_finish_that_wait(self, tmp_path: Path, kind: list[str]) -> None:
         with (
-            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, "-w", "2") as server,
+            limited(tmp_path, {LIMITED: {"concurrency": 1}}, *kind, *PRELOADED, "-w", "2") as server,
             ExitStack() as stack,
         ):
             waiting = [stack.enter_context(connect(server.url)) for _ in range(6)]
@@ -248,7 +253,8 @@ class TestConcurrency:
         assert most_inside(tmp_path) == 1
 
     def test_a_request_that_is_cut_gives_back(self, tmp_path: Path, kind: list[str]) -> None:
-        with limited(tmp_path, {LIMITED: {"concurrency": 1, "timeout": 0.3}}, *kind, "-w", "2") as server:
+        limits = {LIMITED: {"concurrency": 1, "timeout": 0.3}}
+        with limited(tmp_path, limits, *kind, *PRELOADED, "-w", "2") as server:
             for _ in range(2):
                 # Only Python code, so that every kind can end it.
                 assert ask(server, f"/limited/1?until={tmp_path / 'never'}").status == 504

@@ -331,7 +331,7 @@ LINES = (
         "what a client may not send is answered with its status and a reason",
         (
             f"{MASTER}::test_statuses_of_wrong_requests",
-            "tests/wire/test_cases.py::test_case",
+            "tests/wire/test_cases.py::test_cases",
             "tests/wire/test_proxy_protocol.py::test_peer_that_may_not_send_one",
         ),
         differs="answer to a wrong request",

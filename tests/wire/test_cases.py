@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,16 @@ from tests.wire.served import Client, Served
 
 _TAIL = get(target="/tail")
 
-_CASES = [
-    pytest.param(case, id=f"{topic}: {case.name}".encode("unicode_escape").decode())
-    for topic, cases in TOPICS.items()
-    for case in cases
-]
+
+@dataclass(frozen=True)
+class Variant:
+    """One case, handed over in one way."""
+
+    case: Case
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.case.name!r} {self.mode}"
 
 
 def modes_of(case: Case) -> list[str]:
@@ -75,17 +81,19 @@ def _pieces(data: bytes, mode: str) -> list[bytes]:
     return [data + _TAIL if mode == WITH_TAIL else data]
 
 
-@pytest.mark.parametrize("case", _CASES)
-def test_case(case: Case, servers: Servers) -> None:
-    def run_as(mode: str) -> None:
-        served = servers.get(case.settings)
+@pytest.mark.parametrize("topic", TOPICS)
+def test_cases(topic: str, servers: Servers) -> None:
+    """A failure names the cases and their modes."""
+
+    def run_as(variant: Variant) -> None:
+        served = servers.get(variant.case.settings)
         try:
-            run(case, mode, served)
+            run(variant.case, variant.mode, served)
         except BaseException:
             servers.drop(served)
             raise
 
-    each(modes_of(case), run_as)
+    each((Variant(case, mode) for case in TOPICS[topic] for mode in modes_of(case)), run_as)
 
 
 def run(case: Case, mode: str, served: Served) -> None:

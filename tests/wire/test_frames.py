@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,17 +13,28 @@ from tests.variants import each
 from tests.wire.frame_cases import TOPICS
 from tests.wire.frames import BYTE_BY_BYTE, MODES, WITH_TAIL, Case, text
 
-_CASES = [
-    pytest.param(case, id=f"{topic}: {case.name}".encode("unicode_escape").decode())
-    for topic, cases in TOPICS.items()
-    for case in cases
-]
+
+@dataclass(frozen=True)
+class Variant:
+    """One case, handed over in one way."""
+
+    case: Case
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.case.name!r} {self.mode}"
 
 
-@pytest.mark.parametrize("case", _CASES)
-def test_case(case: Case) -> None:
-    modes = [mode for mode in MODES if not (mode == WITH_TAIL and case.rest)]
-    each(modes, lambda mode: run(case, mode))
+def modes_of(case: Case) -> list[str]:
+    """Not with a tail behind what is not whole: the tail would be its rest."""
+    return [mode for mode in MODES if not (mode == WITH_TAIL and case.rest)]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_cases(topic: str) -> None:
+    """A failure names the cases and their modes."""
+    variants = (Variant(case, mode) for case in TOPICS[topic] for mode in modes_of(case))
+    each(variants, lambda variant: run(variant.case, variant.mode))
 
 
 def run(case: Case, mode: str) -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from indrik.testing import BROKEN, KEPT, NOT_PROMISED, Outcome, Report, check_names, check_worker
+from indrik.testing import (
+    BROKEN,
+    KEPT,
+    NOT_PROMISED,
+    Outcome,
+    Report,
+    check_names,
+    check_worker,
+    sharing_names,
+    suite,
+)
 from indrik.testing.promises import CHECKS
+from indrik.testing.server import Server
 from indrik.workers.sync import SyncWorker
 from tests.workers import broken_kinds
+from tests.workers.kinds import ALONE, TOGETHER
 
 #: Kind -> the check that must find it out.
 CULPRITS = {
@@ -51,12 +65,69 @@ def test_every_broken_kind_is_tried() -> None:
     }
 
 
-@pytest.mark.parametrize("name", check_names())
-def test_the_asgi_application(importable: None, name: str) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("names", [TOGETHER, *((name,) for name in ALONE)], ids=lambda names: names[0])
+def test_the_asgi_application(importable: None, names: tuple[str, ...]) -> None:
     """It does what the WSGI one does: a plain kind that calls it keeps every promise."""
     kind = "asgi_kind.PlainASGIWorker"
-    report = check_worker(kind, options=("--threads", "4"), application_kind="asgi", only=[name])
+    report = check_worker(kind, options=("--threads", "4"), application_kind="asgi", only=names)
     report.raise_if_broken()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Server]:
+    """The servers that are started to be shared."""
+    found: list[Server] = []
+
+    def start(*arguments: Any) -> Server:
+        found.append(Server(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(suite, "Server", start)
+    return found
+
+
+def test_checks_share_a_server(started: list[Server]) -> None:
+    """It has answered all of them, and is gone with the last."""
+    report = check_worker(SyncWorker, only=["serves", "keeps_alive", "streams", "calls_worker_hooks"])
+    report.raise_if_broken()
+    assert len(started) == 1
+    assert started[0].process.poll() is not None
+
+
+def test_a_check_finds_nothing_of_the_one_before(started: list[Server]) -> None:
+    """Notes, gates and lines in the log of a server that is shared."""
+    report = check_worker(SyncWorker, only=["serves", "continues", "streams", "survives_raising_before"])
+    report.raise_if_broken()
+    (server,) = started
+    folder = server.log_path.parent
+    folder.mkdir()
+    try:
+        server.log_path.write_text("a line\n")
+        server.notes_path.write_text("a note\n")
+        server.open_gate("a")
+        server.begin_anew()
+        assert (server.log(), server.notes(), list(folder.glob("gate-*"))) == ("", [], [])
+        with server.log_path.open("a") as log, server.notes_path.open("a") as notes:
+            log.write("another line\n")
+            notes.write("another note\n")
+        assert (server.log(), server.notes()) == ("another line\n", ["another note"])
+        assert server.whole_log() == "a line\nanother line\n"
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_failure_ends_the_sharing(importable: None, started: list[Server]) -> None:
+    """Nobody knows what a check that failed has left behind."""
+    names = ["serves", "survives_raising_before", "survives_raising_after"]
+    report = check_worker("broken_kinds.TellsWhy", only=names)
+    assert [outcome.verdict for outcome in report.outcomes] == [KEPT, BROKEN, KEPT]
+    assert len(started) == 2
+
+
+def test_the_asgi_application_is_asked_everything() -> None:
+    assert sorted([*TOGETHER, *ALONE]) == sorted(check_names())
+    assert set(sharing_names()) <= set(TOGETHER)
 
 
 def test_a_kind_that_does_not_start_is_broken() -> None:

@@ -10,28 +10,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from indrik.protocol.refusals import InvalidForwarded
 
 #: One member of a list, whatever is in its quoted strings. The alternatives begin with different characters,
 #: so no text makes the search slow.
-_MEMBER = {mark: re.compile(rf'(?:[^"{mark}]|"(?:[^"\\]|\\.)*")*', re.DOTALL) for mark in ",;"}
+_MEMBER = {mark: rf'(?:[^"{mark}]|"(?:[^"\\]|\\.)*")*' for mark in ",;"}
 
 #: forwarded-pair of RFC 7239 section 4; ":", "[" and "]" also outside of quotes, where many put them.
-_PAIR = re.compile(
+_PAIR = (
     r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)="
     r"(?:([!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]+)|\"((?:[^\"\\]|\\.)*)\")"
 )
 
 #: node of RFC 7239 section 6: what stands for the client, and a port that nobody needs.
-_NODE = re.compile(
+_NODE = (
     r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9]{1,3}(?:\.[0-9]{1,3}){3}|unknown|_[0-9A-Za-z._\-]+))"
-    r"(?::(?:[0-9]{1,5}|_[0-9A-Za-z._\-]+))?",
-    re.IGNORECASE,
+    r"(?::(?:[0-9]{1,5}|_[0-9A-Za-z._\-]+))?"
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*")
-_HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=%:\[\]]+")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SCHEME = r"[A-Za-z][A-Za-z0-9+\-.]*"
+_HOST = r"[A-Za-z0-9\-._~!$&'()*+,;=%:\[\]]+"
+_ESCAPED = r"\\(.)"
+
+
+@cache
+def _compiled(form: str, flags: int = 0) -> re.Pattern[str]:
+    """When it is needed for the first time: compiling all of them is a twentieth of what a server's start
+    takes, and most servers need none.
+    """
+    return re.compile(form, flags)
 
 
 @dataclass(frozen=True)
@@ -126,11 +134,11 @@ def client_behind_trusted(x_for: str, trusts: Callable[[str], bool] | None) -> t
     return _address_and_port(nodes[0])
 
 
-_ADDRESS_AND_PORT = re.compile(r"\[([^\]]*)\](?::([0-9]{1,5}))?|([^:\[]*):([0-9]{1,5})")
+_ADDRESS_AND_PORT = r"\[([^\]]*)\](?::([0-9]{1,5}))?|([^:\[]*):([0-9]{1,5})"
 
 
 def _address_and_port(node: str) -> tuple[str, int]:
-    found = _ADDRESS_AND_PORT.fullmatch(node)
+    found = _compiled(_ADDRESS_AND_PORT).fullmatch(node)
     if found is None:
         return node, 0
     if found[3] is not None:
@@ -145,7 +153,7 @@ def _split(text: str, mark: str) -> list[str] | None:
     parts = []
     at = 0
     while True:
-        found = _MEMBER[mark].match(text, at)
+        found = _compiled(_MEMBER[mark], re.DOTALL).match(text, at)
         assert found is not None  # it matches the empty string
         parts.append(found[0].strip(" \t"))
         at = found.end()
@@ -158,8 +166,12 @@ def _split(text: str, mark: str) -> list[str] | None:
 
 def _unquoted(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] == '"':
-        return _ESCAPED.sub(r"\1", text[1:-1])
+        return _unescaped(text[1:-1])
     return text
+
+
+def _unescaped(text: str) -> str:
+    return _compiled(_ESCAPED, re.DOTALL).sub(r"\1", text)
 
 
 def _elements(value: str | None) -> list[str]:
@@ -178,23 +190,23 @@ def _parameter(elements: list[str], name: str, hops: int) -> str | None:
     element = elements[-hops]
     values = {}
     for text in _split(element, ";") or ():
-        pair = _PAIR.fullmatch(text)
+        pair = _compiled(_PAIR).fullmatch(text)
         if pair is None or pair[1].lower() in values:
             raise InvalidForwarded(f"the element {element!r} of Forwarded")
-        values[pair[1].lower()] = _ESCAPED.sub(r"\1", pair[3]) if pair[2] is None else pair[2]
+        values[pair[1].lower()] = _unescaped(pair[3]) if pair[2] is None else pair[2]
     return values.get(name)
 
 
 def _client(node: str | None) -> str | None:
     if node is None:
         return None
-    found = _NODE.fullmatch(node)
+    found = _compiled(_NODE, re.IGNORECASE).fullmatch(node)
     if found is None:
         raise InvalidForwarded(f"the node {node!r} in Forwarded")
     return found[1] or found[2]
 
 
-def _checked(value: str | None, form: re.Pattern[str]) -> str | None:
-    if value is not None and not form.fullmatch(value):
+def _checked(value: str | None, form: str) -> str | None:
+    if value is not None and not _compiled(form).fullmatch(value):
         raise InvalidForwarded(f"the value {value!r} in Forwarded")
     return value

@@ -11,6 +11,8 @@ or, on the command line, `python -m indrik.testing -k mypackage.workers.MyWorker
 from __future__ import annotations
 
 from indrik.testing.report import BROKEN, KEPT, NOT_PROMISED, Outcome, Report
-from indrik.testing.suite import check_names, check_worker
+from indrik.testing.suite import check_names, check_worker, sharing_names
 
-__all__ = ["check_worker", "check_names", "Report", "Outcome", "KEPT", "BROKEN", "NOT_PROMISED"]
+__all__ = [
+    "check_worker", "check_names", "sharing_names", "Report", "Outcome", "KEPT", "BROKEN", "NOT_PROMISED",
+]  # fmt: skip

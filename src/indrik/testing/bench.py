@@ -9,22 +9,26 @@ from types import TracebackType
 
 from indrik.testing.promises import NotPromised
 from indrik.testing.server import Server
+from indrik.testing.shared import SharedServer
 
 #: Seconds after which a second request counts as not let in beside the first.
 _BESIDE = 3.0
 
 
 class Bench:
-    """For one check, as a context manager: what it has started is gone afterwards.
+    """For one check, as a context manager: what it has started is gone afterwards, but for the server that
+    checks share.
 
     worker: the kind, by name or dotted path. interface: what it calls, "wsgi" or "asgi". application: the one
     to serve, `MODULE:NAME`. options: given to every server.
     concurrent: whether it lets a second request into the application beside the first; attentive: whether it
-    goes on reading, and saying that it lives, while a request is inside; None to find out.
+    goes on reading, and saying that it lives, while a request is inside; None to find out. pool: holds the
+    shared server.
     """
 
     def __init__(
         self,
+        pool: SharedServer,
         worker: str,
         interface: str,
         application: str,
@@ -39,7 +43,10 @@ class Bench:
         self._concurrent = concurrent
         self._attentive = attentive
         self._folder = tempfile.TemporaryDirectory(prefix="indrik-testing-")
-        self.servers: list[Server] = []
+        self._pool = pool
+        self._servers: list[Server] = []
+        #: The one that the check was given last.
+        self.last: Server | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -47,20 +54,26 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in self.servers:
+        for server in self._servers:
             server.kill()
         self._folder.cleanup()
 
     def start(self, *options: str) -> Server:
         """A server with these options, perhaps not ready yet."""
-        folder = Path(self._folder.name, str(len(self.servers)))
+        folder = Path(self._folder.name, str(len(self._servers)))
         folder.mkdir()
-        self.servers.append(Server(folder, self._worker, self._application, (*self._options, *options)))
-        return self.servers[-1]
+        self.last = Server(folder, self._worker, self._application, (*self._options, *options))
+        self._servers.append(self.last)
+        return self.last
 
     def serve(self, *options: str) -> Server:
         """A server with these options whose worker is ready."""
         return self.start(*options).wait_ready()
+
+    def shared(self) -> Server:
+        """A server without options of the check's own, which others may have used and will use."""
+        self.last = self._pool.take()
+        return self.last.wait_ready()
 
     @property
     def is_concurrent(self) -> bool:
@@ -75,19 +88,21 @@ class Bench:
         return self._concurrent
 
     def _find_concurrency(self) -> bool:
-        server = self.serve()
+        server = self.shared()
         with server.connect() as first, server.connect() as second:
             first.ask("/gate/one")
             server.wait_for_note("inside", "one")
             second.ask("/gate/two")
             try:
                 server.wait_for_note("inside", "two", seconds=_BESIDE)
+                found = True
             except AssertionError:
-                return False
-            finally:
-                server.open_gate("one")
-                server.open_gate("two")
-        return True
+                found = False
+            server.open_gate("one")
+            server.open_gate("two")
+            first.answer()
+            second.answer()
+        return found
 
     @property
     def is_attentive(self) -> bool:
@@ -102,7 +117,7 @@ class Bench:
         return self._attentive
 
     def _find_attention(self) -> bool:
-        server = self.serve()
+        server = self.shared()
         with server.connect() as held, server.connect() as wrong:
             held.ask("/gate/held")
             server.wait_for_note("inside", "held")
@@ -111,6 +126,7 @@ class Bench:
             found = not wrong.is_silent(_BESIDE)
             server.open_gate("held")
             held.answer()
+            wrong.rest()
         return found
 
     @property

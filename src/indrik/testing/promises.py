@@ -27,11 +27,14 @@ class NotPromised(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One registered check: a function of one `Bench`. Its docstring is the promise that it proves."""
+    """One registered check: a function of one `Bench`. Its docstring is the promise that it proves. shares:
+    whether it asks nothing but `Bench.shared` for a server.
+    """
 
     name: str
     run: Callable[[Bench], None]
     promise: str
+    shares: bool = False
 
 
 #: In the order of the modules in `checks`, by name.
@@ -40,10 +43,21 @@ CHECKS: dict[str, Check] = {}
 
 def check(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
     """Registers a check under its function's name."""
+    return _register(run, shares=False)
+
+
+def sharing_check(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
+    """Registers a check that leaves a server as it found it, with its requests answered or noted as ended:
+    the next one of its sort has the same server.
+    """
+    return _register(run, shares=True)
+
+
+def _register(run: Callable[[Bench], None], shares: bool) -> Callable[[Bench], None]:
     name = run.__name__
     if name in CHECKS:
         raise ValueError(f"there is a check {name!r} already")
-    CHECKS[name] = Check(name, run, " ".join((run.__doc__ or "").split()))
+    CHECKS[name] = Check(name, run, " ".join((run.__doc__ or "").split()), shares)
     return run
 
 
@@ -62,13 +76,16 @@ def equal(found: Any, wanted: Any, what: str) -> None:
 def wait_for(condition: Callable[[], _T], what: str, seconds: float = DEADLINE) -> _T:
     """The first true value of `condition`; fails if there is none within `seconds`."""
     give_up_at = time.monotonic() + seconds
+    pause = 0.01
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > give_up_at:
             raise Broken(f"not within {seconds:g} s: {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        # Whoever waits long looks less often: looking takes the processor from what is waited for.
+        pause = min(pause * 1.2, 0.05)
 
 
 def _shorten(value: Any) -> str:

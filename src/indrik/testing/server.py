@@ -29,6 +29,10 @@ class Server:
         self.log_path = folder / "log"
         self.notes_path = folder / "notes"
         self._folder = folder
+        # Where the log and the notes of the present check begin, in bytes.
+        self._log_begin = self._notes_begin = 0
+        self._address: tuple[str, int] | None = None
+        self._is_ready = False
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
         environment[VARIABLE] = str(self.notes_path)
@@ -45,9 +49,20 @@ class Server:
                 start_new_session=True,
             )
 
+    def begin_anew(self) -> None:
+        """For the next check: it finds an empty log, no notes, and closed gates."""
+        self._log_begin = self.log_path.stat().st_size
+        self._notes_begin = self.notes_path.stat().st_size if self.notes_path.exists() else 0
+        for gate in self._folder.glob("gate-*"):
+            gate.unlink()
+
     # --- the log ---
 
     def log(self) -> str:
+        """All that the server has written in the present check."""
+        return self.log_path.read_bytes()[self._log_begin :].decode(errors="replace")
+
+    def whole_log(self) -> str:
         """All that the server has written."""
         return self.log_path.read_text(errors="replace")
 
@@ -68,8 +83,10 @@ class Server:
     # --- processes ---
 
     def wait_ready(self) -> Server:
-        """Until the worker is ready."""
-        self.wait_for_log("Worker is ready")
+        """Until the first worker is ready."""
+        if not self._is_ready:
+            self.wait_for_log("Worker is ready")
+            self._is_ready = True
         return self
 
     def workers(self) -> list[int]:
@@ -106,8 +123,10 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        match = self.wait_for_log(r"Listening at: http://([\d.]+):(\d+)")
-        return match[1], int(match[2])
+        if self._address is None:
+            match = self.wait_for_log(r"Listening at: http://([\d.]+):(\d+)")
+            self._address = match[1], int(match[2])
+        return self._address
 
     def connect(self, receive_buffer: int = 0) -> Client:
         """A connection; with `receive_buffer`, one that takes hardly more than so many bytes unread."""
@@ -121,9 +140,12 @@ class Server:
     # --- the applications' side ---
 
     def notes(self, *words: str) -> list[str]:
-        """The lines that the application and the hooks have written; those that begin with `words`."""
+        """The lines that the application and the hooks have written in the present check; those that begin
+        with `words`.
+        """
         prefix = " ".join(words)
-        lines = self.notes_path.read_text().splitlines() if self.notes_path.exists() else []
+        data = self.notes_path.read_bytes()[self._notes_begin :] if self.notes_path.exists() else b""
+        lines = data.decode().splitlines()
         return [line for line in lines if not words or line == prefix or line.startswith(prefix + " ")]
 
     def wait_for_note(self, *words: str, count: int = 1, seconds: float = DEADLINE) -> str:

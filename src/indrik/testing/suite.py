@@ -5,11 +5,14 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from indrik.testing import checks
 from indrik.testing.bench import Bench
 from indrik.testing.promises import CHECKS, Check, NotPromised
 from indrik.testing.report import BROKEN, KEPT, NOT_PROMISED, Outcome, Report
+from indrik.testing.server import Server
+from indrik.testing.shared import SharedServer
 
 #: Interface that a kind calls -> the application of the checks for it.
 APPLICATIONS = {"wsgi": "indrik.testing.wsgi:application", "asgi": "indrik.testing.asgi:application"}
@@ -57,15 +60,27 @@ def check_worker(
             raise ValueError(f"no such check: {', '.join(unknown)}; there are {', '.join(names)}")
         names = tuple(name for name in names if name in only)
     report = Report(worker)
-    for name in names:
-        application = APPLICATIONS[application_kind]
-        bench = Bench(worker, application_kind, application, options, concurrent, attentive)
-        outcome = _run(CHECKS[name], bench)
-        report.outcomes.append(outcome)
-        if on_outcome is not None:
-            on_outcome(outcome)
-        concurrent, attentive = bench.known_concurrency, bench.known_attention
+    application = APPLICATIONS[application_kind]
+
+    def start(folder: Path) -> Server:
+        return Server(folder, worker, application, options)
+
+    with SharedServer(start) as pool:
+        for name in names:
+            bench = Bench(pool, worker, application_kind, application, options, concurrent, attentive)
+            outcome = _run(CHECKS[name], bench)
+            report.outcomes.append(outcome)
+            if on_outcome is not None:
+                on_outcome(outcome)
+            if outcome.verdict == BROKEN:
+                pool.discard()
+            concurrent, attentive = bench.known_concurrency, bench.known_attention
     return report
+
+
+def sharing_names() -> tuple[str, ...]:
+    """The names of the checks that use one server, as long as none of them fails."""
+    return tuple(name for name in check_names() if CHECKS[name].shares)
 
 
 def _run(check: Check, bench: Bench) -> Outcome:
@@ -84,8 +99,8 @@ def _run(check: Check, bench: Bench) -> Outcome:
 
 def _describe(error: Exception, bench: Bench) -> str:
     text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-    if bench.servers:
-        lines = bench.servers[-1].log().splitlines()[-_LOG_LINES:]
+    if bench.last is not None:
+        lines = bench.last.whole_log().splitlines()[-_LOG_LINES:]
         text += "\nthe end of the server's log:\n" + textwrap.indent("\n".join(lines), "  ")
     return text
 

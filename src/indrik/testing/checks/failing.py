@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from indrik.testing.bench import Bench
 from indrik.testing.client import ClosedEarly
-from indrik.testing.promises import Broken, check, equal, expect, wait_for
+from indrik.testing.promises import Broken, check, equal, expect, sharing_check, wait_for
 
 
-@check
+@sharing_check
 def survives_raising_before(bench: Bench) -> None:
     """An application that raises before its response: 500 without a word of why, the reason in the log with
     the request, and the worker lives.
     """
-    server = bench.serve()
+    server = bench.shared()
     pid = server.get().text
     answer = server.get("/raise/before?which")
     equal(answer.status, 500, "the status")
@@ -22,12 +22,12 @@ def survives_raising_before(bench: Bench) -> None:
     equal(server.get().text, pid, "the worker that serves the next request")
 
 
-@check
+@sharing_check
 def survives_raising_in_the_middle(bench: Bench) -> None:
     """An application that raises in its response: the client cannot take it for whole, close() is called
     once, and the worker lives.
     """
-    server = bench.serve()
+    server = bench.shared()
     pid = server.get().text
     with server.connect() as client:
         client.ask("/raise/middle")
@@ -42,12 +42,12 @@ def survives_raising_in_the_middle(bench: Bench) -> None:
     equal(len(server.notes("closed", "middle")), 1, "calls of close()")
 
 
-@check
+@sharing_check
 def survives_raising_after(bench: Bench) -> None:
     """An application that raises in close(): the response is whole, close() is called once, the log has the
     reason, and the worker lives.
     """
-    server = bench.serve()
+    server = bench.shared()
     pid = server.get().text
     equal(server.get("/raise/after").body, b"begun", "the body")
     server.wait_for_log("RuntimeError: raised after the response")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from indrik.testing.bench import Bench
-from indrik.testing.promises import NotPromised, check, equal, expect, wait_for
+from indrik.testing.promises import NotPromised, check, equal, expect, sharing_check, wait_for
 
 #: Seconds of `timeout`, and of watching that nothing happens.
 _TIMEOUT = 1
@@ -52,10 +52,10 @@ def beats_beside_a_request(bench: Bench) -> None:
         equal(client.answer().text.split()[0], str(server.workers()[0]), "the worker that answers")
 
 
-@check
+@sharing_check
 def notices_departures(bench: Bench) -> None:
     """environ["indrik.disconnected"] tells the application that its client has left."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         client.ask("/departure/a")
         server.wait_for_note("inside", "a")
@@ -63,10 +63,10 @@ def notices_departures(bench: Bench) -> None:
     equal(server.get().status, 200, "the status of the next request")
 
 
-@check
+@sharing_check
 def ends_abandoned_streams(bench: Bench) -> None:
     """The iteration of an answer whose client has left ends, and close() is called once."""
-    server = bench.serve()
+    server = bench.shared()
     for number in range(3):
         name = f"abandoned-{number}"
         with server.connect() as client:
@@ -75,15 +75,16 @@ def ends_abandoned_streams(bench: Bench) -> None:
         server.wait_for_note("ended", name)
         server.wait_for_note("closed", name)
     server.get()
-    equal(len(server.notes("closed")), 3, "calls of close() for three streams")
+    for number in range(3):
+        equal(len(server.notes("closed", f"abandoned-{number}")), 1, f"calls of close() for stream {number}")
 
 
-@check
+@sharing_check
 def isolates_contexts(bench: Bench) -> None:
     """What a request leaves in a context variable is visible in no other, also when its stream is abandoned,
     and an iteration ends in the context that it began in.
     """
-    server = bench.serve()
+    server = bench.shared()
     count = 10
     for number in range(count):
         equal(server.get("/context").text, "nothing", "what an earlier request has left")

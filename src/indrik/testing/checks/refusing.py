@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from indrik.testing.bench import Bench
 from indrik.testing.client import request
-from indrik.testing.promises import check, equal, expect
+from indrik.testing.promises import check, equal, expect, sharing_check
 
 _CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 
@@ -40,12 +40,12 @@ BAD: dict[str, tuple[bytes, int]] = {
 }
 
 
-@check
+@sharing_check
 def refuses_bad_bytes(bench: Bench) -> None:
     """What two parsers could read in two ways is refused, the connection is closed, and neither that request
     nor what follows it reaches the application.
     """
-    server = bench.serve()
+    server = bench.shared()
     for what, (data, status) in BAD.items():
         with server.connect() as client:
             client.send(request("/large/1") + data + request("/called"))

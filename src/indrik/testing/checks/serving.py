@@ -8,7 +8,7 @@ import time
 
 from indrik.testing.bench import Bench
 from indrik.testing.client import Client, request
-from indrik.testing.promises import check, equal, expect
+from indrik.testing.promises import check, equal, expect, sharing_check
 from indrik.testing.server import Server
 
 _LARGE = 3_000_000
@@ -20,20 +20,20 @@ def digest(body: bytes) -> str:
     return f"{len(body)} {hashlib.sha256(body).hexdigest()}"
 
 
-@check
+@sharing_check
 def serves(bench: Bench) -> None:
     """A request is answered by the application, in a worker process."""
-    server = bench.serve()
+    server = bench.shared()
     answer = server.get()
     equal(answer.status, 200, "the status")
     equal(int(answer.text), server.workers()[0], "the process that answered")
     expect(answer.field("date"), "Date is missing (RFC 9110 section 6.6.1)")
 
 
-@check
+@sharing_check
 def hands_over_the_request(bench: Bench) -> None:
     """Method, path, query, fields and body reach the application as they were sent."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         client.ask("/environ/a%20b?c=d%20e", "X-One: 1", "X-One: 2", method="PUT", body=b"\x00\xff body")
         seen = json.loads(client.answer().body)
@@ -53,21 +53,21 @@ def hands_over_the_request(bench: Bench) -> None:
     equal({key: seen.get(key) for key in wanted}, wanted, "the environ")
 
 
-@check
+@sharing_check
 def says_what_it_is(bench: Bench) -> None:
     """The environ says truly what kind of server calls (PEP 3333)."""
     bench.need_interface("wsgi")
-    seen = json.loads(bench.serve().get("/environ").body)
+    seen = json.loads(bench.shared().get("/environ").body)
     wanted = {"wsgi.version": [1, 0], "wsgi.run_once": False, "wsgi.multiprocess": False}
     equal({key: seen.get(key) for key in wanted}, wanted, "the environ")
     if bench.is_concurrent:
         equal(seen.get("wsgi.multithread"), True, "wsgi.multithread, with two requests inside at once")
 
 
-@check
+@sharing_check
 def keeps_alive(bench: Bench) -> None:
     """A connection serves one request after the other, until the client or its version says otherwise."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         for number in range(50):
             equal(client.get(f"/large/{number}").body, b"x" * number, f"answer {number} of a connection")
@@ -80,10 +80,10 @@ def keeps_alive(bench: Bench) -> None:
         equal(client.rest(), b"", "what follows the answer to HTTP/1.0")
 
 
-@check
+@sharing_check
 def pipelines(bench: Bench) -> None:
     """Requests sent without waiting are answered in their order, however the bytes are split."""
-    server = bench.serve()
+    server = bench.shared()
     body = b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"
     data = (
         request("/large/1")
@@ -104,11 +104,11 @@ def pipelines(bench: Bench) -> None:
             equal(client.rest(), b"", "what follows the answers")
 
 
-@check
+@sharing_check
 def continues(bench: Bench) -> None:
     """A client that expects 100-continue is told to go on before it sends its body (RFC 9110 section 10.1.1).
     """
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         head = request("/digest", "Expect: 100-continue", "Content-Length: 5", method="POST")
         client.send(head)
@@ -135,10 +135,10 @@ def receives_large_bodies(bench: Bench) -> None:
         equal(client.answer().text, digest(body), "a chunked body")
 
 
-@check
+@sharing_check
 def answers_large_bodies(bench: Bench) -> None:
     """An answer larger than every buffer arrives whole, also at a client that begins to read late."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect(4096) as late, server.connect() as other:
         late.ask(f"/large/{_LARGE}")
         server.wait_for_note("called", "GET", f"/large/{_LARGE}")
@@ -147,10 +147,10 @@ def answers_large_bodies(bench: Bench) -> None:
         equal(late.get().status, 200, "the next answer on that connection")
 
 
-@check
+@sharing_check
 def streams(bench: Bench) -> None:
     """A piece of an answer goes out when the application gives it, before the next one is there."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         client.ask("/stream/a")
         status, fields = client.head()
@@ -165,10 +165,10 @@ def streams(bench: Bench) -> None:
         equal(client.answer().body, b"firstsecond", "a stream to HTTP/1.0, which ends with the connection")
 
 
-@check
+@sharing_check
 def answers_head_without_a_body(bench: Bench) -> None:
     """The answer to HEAD has the fields of GET and no body (RFC 9110 section 9.3.2)."""
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as client:
         client.ask("/large/7", method="HEAD")
         answer = client.answer("HEAD")
@@ -176,10 +176,10 @@ def answers_head_without_a_body(bench: Bench) -> None:
         equal(client.get("/large/3").body, b"xxx", "the next answer on that connection")
 
 
-@check
+@sharing_check
 def is_not_held_up_by_slow_clients(bench: Bench) -> None:
     """Clients that send half a head, half a body, or do not read, hold up nobody else."""
-    server = bench.serve()
+    server = bench.shared()
     clients: list[Client] = []
     try:
         for data in (
@@ -203,11 +203,11 @@ def is_not_held_up_by_slow_clients(bench: Bench) -> None:
             slow.close()
 
 
-@check
+@sharing_check
 def lets_others_in_beside_a_request(bench: Bench) -> None:
     """While one request is inside the application, others are answered."""
     bench.need_concurrency()
-    server = bench.serve()
+    server = bench.shared()
     with server.connect() as held:
         held.ask("/gate/held")
         server.wait_for_note("inside", "held")
