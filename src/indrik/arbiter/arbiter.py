@@ -27,7 +27,7 @@ from indrik.arbiter.titles import set_title
 from indrik.arbiter.wakeup import Wakeup
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 from indrik.signals import MASTER_SIGNALS
 
 #: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.

@@ -12,7 +12,9 @@ from typing import Any
 from indrik.arbiter.plan import Seen
 from indrik.net.mailbox import Mailbox
 from indrik.quotas import Quotas
-from indrik.scoreboard import Scoreboard, Slot, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
+from indrik.scoreboard.slot import Slot
 
 #: For workers that TTIN adds to those of the configuration. Each mailbox costs every process two descriptors;
 #: workers beyond the last one share no load.
