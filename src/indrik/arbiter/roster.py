@@ -140,7 +140,3 @@ class Roster:
     def seen(self) -> list[Seen]:
         """All of them, as `plan` sees them."""
         return [member.seen() for member in self._members.values()]
-
-    def count_ready(self) -> int:
-        """Workers that serve and were not told to go."""
-        return sum(member.ready and not member.was_told for member in self._members.values())
