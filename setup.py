@@ -30,7 +30,7 @@ COMPILED = (
     "indrik/protocol/*.py",
     "indrik/engine/*.py",
     "indrik/gateway/*.py",
-    "indrik/scoreboard.py",
+    "indrik/scoreboard/*.py",
 )
 
 # Python's own flags ask for debugging information, which would be four fifths of a wheel and a third of the

@@ -68,8 +68,30 @@ def serve(
     argv = ["taskset", "-c", str(cpu), *server.argv(here, crowded, threads)]
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
     env |= {"PYTHONPATH": places["root"], **server.environment(here)}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, open(Path(folder, "log"), "w+b") as log:
+    signals = (signal.SIGKILL,) if killed else (signal.SIGTERM, signal.SIGKILL)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         started_at = time.monotonic()
+        with session(server.name, argv, env, folder, port, signals) as (process, log):
+            try:
+                yield Running(server, process.pid, port, started_at)
+            except WrongAnswer as error:
+                raise WrongAnswer(f"{server.name}: {error}\nIts log ends:\n{tail(log)}") from error
+
+
+@contextmanager
+def session(
+    name: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    folder: str,
+    port: int,
+    signals: Sequence[signal.Signals],
+) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+    """Run a command in a session of its own until the block ends: its process, and its log in `folder`, where
+    it runs. It listens on `port` when the block begins, and gets `signals` at its end (see `stop`).
+    StartFailed if it ends or does not listen in time.
+    """
+    with open(Path(folder, "log"), "w+b") as log:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -81,13 +103,10 @@ def serve(
         )
         try:
             if not listens(port, process):
-                raise StartFailed(f"{server.name} does not listen ({' '.join(argv)}):\n{tail(log)}")
-            try:
-                yield Running(server, process.pid, port, started_at)
-            except WrongAnswer as error:
-                raise WrongAnswer(f"{server.name}: {error}\nIts log ends:\n{tail(log)}") from error
+                raise StartFailed(f"{name} does not listen ({' '.join(argv)}):\n{tail(log)}")
+            yield process, log
         finally:
-            stop(process, (signal.SIGKILL,) if killed else (signal.SIGTERM, signal.SIGKILL))
+            stop(process, signals)
 
 
 def tail(log: BinaryIO) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.exchange import HOST
-from bench.process import StartFailed, listens, tail
+from bench.process import session
 from conformance.conversation import Address, Calls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,29 +40,6 @@ def run(argv: Sequence[str], port: int, python_path: str = str(ROOT)) -> Iterato
             "PYTHONPATH": python_path,
             "CONFORMANCE_CALLS": str(calls),
         }
-        with open(Path(folder, "log"), "w+b") as log:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=env,
-                start_new_session=True,
-            )
-            try:
-                if not listens(port, process):
-                    raise StartFailed(f"{' '.join(argv)} does not listen:\n{tail(log)}")
-                yield Running((HOST, port), Calls(calls))
-            finally:
-                _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server's whole session, at once: there is nothing in it that has to be finished."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        # It has ended by itself.
-        pass
-    process.wait()
+        # At its end there is nothing in it that has to be finished.
+        with session(argv[0], argv, env, folder, port, (signal.SIGKILL,)):
+            yield Running((HOST, port), Calls(calls))

@@ -29,7 +29,7 @@ from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
 from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 
 #: Turns of the loop that a run may take for each piece that it was sent or took; a healthy one takes a few.
 _MOST_TURNS = 200

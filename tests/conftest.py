@@ -18,7 +18,7 @@ settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
 # One of the compiled modules stands for all: they are built together or not at all.
-COMPILED_MODULE = "indrik.scoreboard"
+COMPILED_MODULE = "indrik.scoreboard.slot"
 SUFFIXES = {".py": "uncompiled", ".so": "compiled"}
 
 #: Tests of what is compiled in neither build: text and tables, command line, log, sessions, modules of the

@@ -10,12 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-_T = TypeVar("_T")
+from indrik.testing.promises import wait_for as wait_for
 
 #: Seconds that anything may take before a test fails; far more than it should on a busy machine.
 DEADLINE = 20.0
@@ -53,21 +51,6 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))])
     return [text.encode()]
 """
-
-
-def wait_for(condition: Callable[[], _T], what: str, seconds: float = DEADLINE) -> _T:
-    """The first true value of `condition`; the test fails if there is none in time."""
-    give_up_at = time.monotonic() + seconds
-    pause = 0.01
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > give_up_at:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(pause)
-        # Whoever waits long looks less often: looking takes the processor from what is waited for.
-        pause = min(pause * 1.2, 0.05)
 
 
 def is_alive(pid: int) -> bool:

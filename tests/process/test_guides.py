@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.process.activation import activated
 from tests.process.conftest import ServerFactory
 from tests.process.guides import FOLDER, adapted, block, dockerfile, free_port
 from tests.process.server import DEADLINE, Server, children, get_on, is_alive, read_answer, wait_for
@@ -47,15 +48,8 @@ def test_socket_activation_by_hand(serve: ServerFactory) -> None:
 
 
 def test_clients_wait_during_a_restart_of_an_activated_server(serve: ServerFactory, folder: Path) -> None:
-    starter = folder / "starter.py"
-    starter.write_text(
-        "import os, sys\n"
-        "os.dup2(int(sys.argv[1]), 3)\n"
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])\n"
-    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = (sys.executable, str(starter), str(listener.fileno()), "-m", "indrik")
+        command = activated(folder, listener)
         server = serve(bind="", command=command, pass_fds=[listener.fileno()]).wait_ready()
         assert server.stop() == 0
         with socket.create_connection(listener.getsockname(), DEADLINE) as sock:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.process import forks
+from tests.process.activation import activated
 from tests.process.conftest import ServerFactory
 from tests.process.load import Load
 from tests.process.server import Server, children, get_on, is_alive, wait_for
@@ -187,15 +188,8 @@ def test_failed_start_is_not_ready(serve: ServerFactory, supervisor: Supervisor,
 
 
 def test_socket_activation(serve: ServerFactory, folder: Path) -> None:
-    starter = folder / "starter.py"
-    starter.write_text(
-        "import os, sys\n"
-        "os.dup2(int(sys.argv[1]), 3)\n"
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])\n"
-    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = (sys.executable, str(starter), str(listener.fileno()), "-m", "indrik")
+        command = activated(folder, listener)
         server = serve(bind="", command=command, pass_fds=[listener.fileno()]).wait_ready()
         assert server.address == listener.getsockname()
         assert server.get("/env/LISTEN_FDS") == "None"

@@ -23,7 +23,7 @@ from release.steps import ReleaseError
 from release.trial import Trial
 from tests.repo.source import ROOT, SRC
 
-COMPILED = str(importlib.util.find_spec("indrik.scoreboard").origin).endswith(".so")  # type: ignore[union-attr]
+COMPILED = str(importlib.util.find_spec("indrik.scoreboard.slot").origin).endswith(".so")  # type: ignore[union-attr]
 BACKEND = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 

@@ -212,7 +212,7 @@ def compiled_modules() -> list[str]:
     """The modules that setup.py compiles."""
     setup = build_script()
     names = [extension.name for extension in setup.extensions() if extension.name != setup.SHARED]
-    assert "indrik.scoreboard" in names
+    assert "indrik.scoreboard.slot" in names
     return names
 
 
@@ -227,7 +227,7 @@ def test_the_installed_build_is_whole() -> None:
         suffixes[name] = Path(found.origin).suffix
     assert len(set(suffixes.values())) == 1, suffixes
     shared = importlib.util.find_spec(build_script().SHARED)
-    assert (shared is not None) is (suffixes["indrik.scoreboard"] == ".so")
+    assert (shared is not None) is (suffixes["indrik.scoreboard.slot"] == ".so")
 
 
 def test_no_module_needs_cython() -> None:

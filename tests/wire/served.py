@@ -22,7 +22,7 @@ from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
 from indrik.protocol.request import Request
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 from tests.wire import applications
 
 #: Seconds that no case should ever need.

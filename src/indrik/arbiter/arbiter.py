@@ -29,7 +29,7 @@ from indrik.arbiter.wakeup import Wakeup
 from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 from indrik.signals import MASTER_SIGNALS
 
 #: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.

@@ -13,7 +13,7 @@ from typing import Any
 from indrik.arbiter.advice import advise
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import take_stacks
-from indrik.scoreboard import State
+from indrik.scoreboard.layout import State
 
 _PROC = "/proc"
 

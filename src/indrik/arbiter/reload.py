@@ -16,7 +16,7 @@ from indrik.arbiter.generation import Generation
 from indrik.errors import IndrikError
 from indrik.net.addresses import format_address
 from indrik.net.listeners import Listener, open_listener
-from indrik.scoreboard import Event
+from indrik.scoreboard.board import Event
 
 #: After the canary has passed, this many new workers in a row must fail before the roll is turned back: by
 #: then the new code is known to start.

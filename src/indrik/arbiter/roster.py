@@ -12,7 +12,9 @@ from typing import Any
 from indrik.arbiter.plan import Seen
 from indrik.net.mailbox import Mailbox
 from indrik.quotas import Quotas
-from indrik.scoreboard import Scoreboard, Slot, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
+from indrik.scoreboard.slot import Slot
 
 #: For workers that TTIN adds to those of the configuration. Each mailbox costs every process two descriptors;
 #: workers beyond the last one share no load.
@@ -143,7 +145,3 @@ class Roster:
     def seen(self) -> list[Seen]:
         """All of them, as `plan` sees them."""
         return [member.seen() for member in self._members.values()]
-
-    def count_ready(self) -> int:
-        """Workers that serve and were not told to go."""
-        return sum(member.ready and not member.was_told for member in self._members.values())

@@ -31,7 +31,8 @@ from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import take_stacks
 from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer
-from indrik.scoreboard import Event, Order, Recycle
+from indrik.scoreboard.board import Event
+from indrik.scoreboard.layout import Order, Recycle
 from indrik.signals import STACKS_SIGNAL
 
 #: Those being replaced and those on trial included. A slot that is never used costs no memory.

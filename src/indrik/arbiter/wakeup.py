@@ -53,10 +53,6 @@ class Wakeup:
         while self._queue:
             yield self._queue.popleft()
 
-    def has_news(self) -> bool:
-        """Whether a signal waits."""
-        return bool(self._queue)
-
     def sleep(self, seconds: float, *also: int) -> None:
         """Wait until woken, until one of the descriptors `also` is readable, or for `seconds`."""
         if self._queue:

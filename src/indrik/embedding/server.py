@@ -15,7 +15,7 @@ from indrik.errors import AppImportError, ConfigError
 from indrik.log import Logger
 from indrik.net.addresses import Address
 from indrik.net.listeners import Listener, create_sockets
-from indrik.scoreboard import Recycle
+from indrik.scoreboard.layout import Recycle
 from indrik.workers.gasgi import ASGIWorker
 from indrik.workers.interface import WSGI, fitting_class, interface_of
 

@@ -6,7 +6,7 @@ from indrik.engine.receiver cimport Receiver
 from indrik.engine.timers cimport Timers
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.head cimport HeadParser
-from indrik.scoreboard cimport Slot
+from indrik.scoreboard.slot cimport Slot
 
 cdef class Context:
     cdef readonly object settings

@@ -27,7 +27,7 @@ from indrik.protocol.head import HeadParser
 from indrik.protocol.request import Request
 from indrik.protocol.response import fields_tail, format_date
 from indrik.refusals import number_of
-from indrik.scoreboard import Slot
+from indrik.scoreboard.slot import Slot
 
 if TYPE_CHECKING:
     from indrik.engine.connection import Connection

@@ -297,17 +297,19 @@ class Exchange:
 
     def send_pieces(self, pieces: list[bytes | FileSegment]) -> None:
         """Hands bytes and pieces of files over, and takes the segments over: all in one step, because they
-        may share a descriptor.
+        may share a descriptor. Whatever it raises, the channel is closed.
         """
         ownership = self.channel.ownership
         ownership.acquire()
         try:
             if self.is_finished:
-                for piece in pieces:
-                    if isinstance(piece, FileSegment):
-                        piece.close()
+                _close_segments(pieces)
                 return
-            _send_pieces(self.channel, pieces)
+            try:
+                _send_pieces(self.channel, pieces)
+            except BaseException:
+                _give_up(self.channel, pieces)
+                raise
         finally:
             ownership.release()
 
@@ -371,7 +373,7 @@ class Exchange:
             channel.finish(keep_alive)
         except BaseException:
             # Nobody else would end it.
-            channel.close()
+            _give_up(channel, pieces)
             raise
 
     def turn_away(self, refusal: RequestRefused) -> None:
@@ -470,6 +472,20 @@ def _send_pieces(channel: Channel, pieces: list[bytes | FileSegment]) -> None:
             channel.send_file(piece)
         else:
             channel.send(piece)
+
+
+def _give_up(channel: Channel, pieces: list[bytes | FileSegment]) -> None:
+    """Something was raised in the middle of `_send_pieces`, by a signal's handler perhaps."""
+    # First, because of pieces that share a descriptor some may be queued: behind its end, another file has
+    # its number.
+    channel.close()
+    _close_segments(pieces)
+
+
+def _close_segments(pieces: list[bytes | FileSegment]) -> None:
+    for piece in pieces:
+        if isinstance(piece, FileSegment):
+            piece.close()
 
 
 class Shortcut:

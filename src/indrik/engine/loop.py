@@ -33,7 +33,7 @@ from indrik.engine.waiting import Waiting
 from indrik.engine.waiting_room import WaitingRoom
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
-from indrik.scoreboard import Slot
+from indrik.scoreboard.slot import Slot
 
 #: Connections accepted in one turn of the loop: enough to empty a backlog quickly, few enough that siblings
 #: get theirs.

@@ -30,11 +30,6 @@ except AttributeError:
 #: Events taken from the kernel at once; also the size of the array in the declaration of the class.
 _MOST = 512
 
-READABLE = select.EPOLLIN
-WRITABLE = select.EPOLLOUT
-#: The peer has sent its last byte, or the connection is broken.
-ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-
 _CONNECTION = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 #: Of several workers that wait for a listener, one is woken (epoll_ctl(2)).
 _LISTENER = select.EPOLLIN | select.EPOLLEXCLUSIVE
@@ -58,13 +53,13 @@ class Poller:
 
     def watch_connection(self, fd: int, writable: bool) -> None:
         """Tells of input on `fd` from now on, and of room for output if `writable`."""
-        self._epoll.register(fd, _CONNECTION | WRITABLE if writable else _CONNECTION)
+        self._epoll.register(fd, _CONNECTION | select.EPOLLOUT if writable else _CONNECTION)
 
     def watch_writable(self, fd: int) -> None:
         """Tells of room for output on a watched connection too. An edge a full buffer: it need not be taken
         back.
         """
-        self._epoll.modify(fd, _CONNECTION | WRITABLE)
+        self._epoll.modify(fd, _CONNECTION | select.EPOLLOUT)
 
     def watch_listener(self, fd: int) -> None:
         """Tells of connections to accept as long as there are any."""
@@ -72,7 +67,7 @@ class Poller:
 
     def watch_readable(self, fd: int) -> None:
         """Tells of input on `fd` as long as there is any."""
-        self._epoll.register(fd, READABLE)
+        self._epoll.register(fd, select.EPOLLIN)
 
     def forget(self, fd: int) -> None:
         """Tells nothing more of `fd`."""
@@ -105,7 +100,7 @@ class Poller:
         return self._found[index][0]
 
     def flags_at(self, index: cython.Py_ssize_t) -> cython.uint:
-        """What happened to it: an or of READABLE, WRITABLE and the bits of ENDED."""
+        """What happened to it: an or of the flags of epoll_ctl(2)."""
         if cython.compiled:
             if index < 0 or index >= 512:
                 raise IndexError("no such event")

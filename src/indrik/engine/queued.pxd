@@ -1,6 +1,6 @@
 from indrik.engine.exchange cimport Exchange
 
-from indrik.scoreboard cimport Slot
+from indrik.scoreboard.slot cimport Slot
 
 cdef class RequestQueue:
     cdef readonly Py_ssize_t length

@@ -13,7 +13,7 @@ else:
 from indrik.engine.exchange import Exchange
 from indrik.engine.timers import NEVER
 from indrik.protocol.refusals import QueueTimedOut
-from indrik.scoreboard import Slot
+from indrik.scoreboard.slot import Slot
 
 
 class RequestQueue:

@@ -1,4 +1,5 @@
-from indrik.scoreboard cimport Neighbour, Slot
+from indrik.scoreboard.neighbour cimport Neighbour
+from indrik.scoreboard.slot cimport Slot
 
 cdef int _EXACT_PARTS
 cdef double _MOSTLY_SHORT

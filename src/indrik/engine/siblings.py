@@ -23,7 +23,9 @@ else:
 from indrik.engine.transport import close_descriptor
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
-from indrik.scoreboard import Neighbour, Slot, State
+from indrik.scoreboard.layout import State
+from indrik.scoreboard.neighbour import Neighbour
+from indrik.scoreboard.slot import Slot
 
 #: A worker is even with another that has less by so many parts of its number.
 _EXACT_PARTS = 32

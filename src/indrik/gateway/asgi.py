@@ -159,7 +159,6 @@ class ASGIGateway(CycleOwner):
         if exchange.deadline > self._loop.time():
             cycle._timer = self._loop.call_at(exchange.deadline, self._check_deadline, cycle)
             return
-        cycle._is_overdue = True
         if self._on_overdue is not None:
             self._on_overdue(cycle)
         exchange.fail_overdue()

@@ -11,7 +11,7 @@ from typing import Any
 
 from indrik.protocol.refusals import UntrustedHost
 from indrik.protocol.request import Request
-from indrik.scoreboard import Slot
+from indrik.scoreboard.slot import Slot
 
 #: What a request that no rule matches has as its route: one label for all, so that they cannot be told apart.
 UNMATCHED = "<unmatched>"

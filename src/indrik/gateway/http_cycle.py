@@ -20,12 +20,11 @@ else:
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.inlet import BodyInlet
 from indrik.errors import ConnectionEnded
+from indrik.gateway.cycle import HIGH_WATER, Cycle
 from indrik.gateway.deadline import Deadline
 from indrik.gateway.done import DONE
 from indrik.gateway.response import Response
 from indrik.gateway.scope import ScopeBuilder
-from indrik.gateway.task import RequestTask
-from indrik.gateway.waiter import Waiter, wait_behind, wake_all
 from indrik.protocol.chunked import LAST_CHUNK
 from indrik.protocol.octet_fields import decode_fields, status_line
 from indrik.protocol.refusals import RequestRefused
@@ -36,9 +35,6 @@ from indrik.protocol.response import (
     render_early_hints,
     render_trailers,
 )
-
-#: Bytes that wait for a slow reader before `send` waits for it.
-_HIGH_WATER = 65536
 
 
 class CycleOwner(Handler):
@@ -65,21 +61,17 @@ class CycleOwner(Handler):
         raise NotImplementedError
 
 
-class HTTPCycle(RequestTask):
+class HTTPCycle(Cycle):
     """One request and its response: the task that runs the application, and its receive and send."""
 
     _gateway: CycleOwner
-    _exchange: Exchange
     _scope: dict[str, Any] | None
     _response: Response
     _body: bytes | None  # whole, and not received yet
     _inlet: BodyInlet | None  # or on its way
-    _receivers: Waiter | None  # the latest; the others behind it
-    _drainers: Waiter | None
     _trailers: list[tuple[str, str]]
     _has_trailers: bool
     _is_complete: bool
-    _is_overdue: bool
     _timer: Any  # of its deadline
 
     def _open(self) -> bool:
@@ -116,27 +108,6 @@ class HTTPCycle(RequestTask):
         self._body = None
         self._inlet = None
 
-    @property
-    def request_line(self) -> str:
-        """The request line, for people."""
-        return self._exchange.request.line
-
-    # --- what the engine says ---
-
-    def tell(self) -> None:
-        """Something that `receive` may wait for has happened."""
-        waiting = self._receivers
-        if waiting is not None:
-            self._receivers = None
-            wake_all(waiting)
-
-    def drained(self) -> None:
-        """Nothing waits for the client any more."""
-        waiting = self._drainers
-        if waiting is not None:
-            self._drainers = None
-            wake_all(waiting)
-
     # --- receive ---
 
     async def receive(self) -> dict[str, Any]:
@@ -170,10 +141,6 @@ class HTTPCycle(RequestTask):
             await self._wait_for_news()
         return {"type": "http.disconnect"}
 
-    def _wait_for_news(self) -> Any:
-        self._receivers = wait_behind(self._receivers, self._loop)
-        return self._receivers
-
     # --- send ---
 
     def send(self, message: Any) -> Any:
@@ -197,7 +164,7 @@ class HTTPCycle(RequestTask):
             return DONE
         else:
             self._send_extension(kind, fields)
-        if self._exchange.is_congested_beyond(_HIGH_WATER):
+        if self._exchange.is_congested_beyond(HIGH_WATER):
             return self._wait_drained()
         return DONE
 
@@ -235,11 +202,8 @@ class HTTPCycle(RequestTask):
         raise ConnectionEnded("the client has left, or the request has taken too long")
 
     async def _wait_drained(self) -> None:
-        exchange = self._exchange
-        while exchange.is_congested_beyond(0):
-            self._drainers = wait_behind(self._drainers, self._loop)
-            await self._drainers
-        if exchange.channel.is_closed:
+        await Cycle._wait_drained(self)
+        if self._exchange.channel.is_closed:
             self._refuse_sending()
 
     def _send_extension(self, kind: str, message: Any) -> None:
@@ -354,7 +318,6 @@ def open_cycle(
     cycle._trailers = []
     cycle._has_trailers = False
     cycle._is_complete = False
-    cycle._is_overdue = False
     cycle._timer = None
     cycle._body = b""
     cycle._inlet = None

@@ -17,7 +17,7 @@ from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.route_rules import FlaskRules, PlainRules
 from indrik.protocol.refusals import RateExceeded, RequestRefused
 from indrik.quotas import Quota
-from indrik.scoreboard import Slot
+from indrik.scoreboard.slot import Slot
 
 
 class LimitedRoute:

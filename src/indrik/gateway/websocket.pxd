@@ -1,8 +1,7 @@
 from indrik.engine.exchange cimport Exchange
 from indrik.engine.inlet cimport Inlet
+from indrik.gateway.cycle cimport Cycle
 from indrik.gateway.response cimport Response
-from indrik.gateway.task cimport RequestTask
-from indrik.gateway.waiter cimport Waiter, wait_behind, wake_all
 from indrik.protocol.websocket cimport Decoder, Encoder
 
 cdef int TEXT
@@ -16,7 +15,7 @@ cdef int _DENYING
 cdef int _OPEN
 cdef int _CLOSING
 cdef int _CLOSED
-cdef long long _HIGH_WATER
+cdef long long HIGH_WATER
 cdef long long _MOST_HELD
 cdef long long _OVERHEAD
 cdef long long UNKNOWN_LENGTH
@@ -25,10 +24,9 @@ cdef class WebSocketInlet(Inlet):
     cdef WebSocketCycle _cycle
     cdef Decoder _decoder
 
-cdef class WebSocketCycle(RequestTask):
+cdef class WebSocketCycle(Cycle):
     cdef object _gateway
     cdef object _settings
-    cdef Exchange _exchange
     cdef object _handshake
     cdef Response _response
     cdef int _state
@@ -36,16 +34,12 @@ cdef class WebSocketCycle(RequestTask):
     cdef Encoder _encoder
     cdef object _messages
     cdef long long _held
-    cdef Waiter _receivers
-    cdef Waiter _drainers
     cdef bint _gave_connect
     cdef int _close_code
     cdef str _close_reason
     cdef object _closer
-    cdef bint _is_overdue
     cdef bint _was_left
     cdef readonly double pinged_at
     cdef readonly double ponged_at
     cdef _take(self, list events)
     cdef _keep(self, dict message, Py_ssize_t size)
-    cdef _tell(self)

@@ -15,16 +15,15 @@ else:
 from indrik.engine.exchange import Exchange
 from indrik.engine.inlet import Inlet
 from indrik.errors import ConnectionEnded
+from indrik.gateway.cycle import HIGH_WATER, Cycle
 from indrik.gateway.done import DONE
 from indrik.gateway.response import Response
-from indrik.gateway.task import RequestTask
-from indrik.gateway.waiter import Waiter, wait_behind, wake_all
 from indrik.protocol.octet_fields import decode_fields, status_line
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse
 from indrik.protocol.websocket import ANY_SIZE, Decoder, Encoder
 from indrik.protocol.websocket_extensions import DeflateSettings, negotiate_deflate
-from indrik.protocol.websocket_frames import BINARY, CLOSE, FAILED, PING, PONG, TEXT
+from indrik.protocol.websocket_frames import BINARY, CLOSE, FAILED, NORMAL, PING, PONG, TEXT
 from indrik.protocol.websocket_handshake import Handshake, parse_handshake, render_accept
 
 _CONNECTING = 0
@@ -34,13 +33,9 @@ _CLOSING = 3  # a close frame was sent, the client's has not come
 _CLOSED = 4
 
 #: Close codes of RFC 6455 section 7.4.1 and the registry that it founded.
-NORMAL = 1000
 ABNORMAL = 1006
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
-
-#: Bytes that wait for a slow reader before `send` waits for it.
-_HIGH_WATER = 65536
 
 #: Bytes of messages that wait for the application before the client is not read further.
 _MOST_HELD = 65536
@@ -92,12 +87,11 @@ class WebSocketInlet(Inlet):
             cycle._lost()
 
 
-class WebSocketCycle(RequestTask):
+class WebSocketCycle(Cycle):
     """One WebSocket: the task that runs the application, and its receive and send."""
 
     _gateway: Any
     _settings: WebSocketSettings
-    _exchange: Exchange
     _handshake: Handshake | None
     _response: Response | None  # None once it is open, if nobody will ask for it
     _state: int
@@ -105,13 +99,10 @@ class WebSocketCycle(RequestTask):
     _encoder: Encoder
     _messages: deque[dict[str, Any]] | None
     _held: int
-    _receivers: Waiter | None  # the latest; the others behind it
-    _drainers: Waiter | None
     _gave_connect: bool
     _close_code: int
     _close_reason: str
     _closer: Any
-    _is_overdue: bool
     _was_left: bool  # by the application, which has closed it
     pinged_at: float
     ponged_at: float
@@ -156,11 +147,6 @@ class WebSocketCycle(RequestTask):
         self._messages = None
 
     @property
-    def request_line(self) -> str:
-        """The request line, for people."""
-        return self._exchange.request.line
-
-    @property
     def is_open(self) -> bool:
         """Whether messages can be sent."""
         return self._state == _OPEN
@@ -180,7 +166,7 @@ class WebSocketCycle(RequestTask):
             elif kind == PING:
                 # A client that does not read gets no more of them: to answer the last is enough (RFC 6455
                 # section 5.5.3).
-                if self._state == _OPEN and not self._exchange.is_congested_beyond(_HIGH_WATER):
+                if self._state == _OPEN and not self._exchange.is_congested_beyond(HIGH_WATER):
                     self._exchange.send(self._encoder.encode_pong(event[1]))
             elif kind == PONG:
                 self.ponged_at = self._loop.time()
@@ -192,7 +178,7 @@ class WebSocketCycle(RequestTask):
                 self._close(refusal.code, "")
                 self._end_connection(refusal.code, "")
         if self._receivers is not None:
-            self._tell()
+            Cycle.tell(self)
 
     def _keep(self, message: dict[str, Any], size: cython.Py_ssize_t) -> None:
         if self._state != _OPEN:
@@ -235,7 +221,7 @@ class WebSocketCycle(RequestTask):
         self._encoder = _PLAIN
         self._exchange.owner = None
         self._exchange.finish(False)
-        self._tell()
+        Cycle.tell(self)
         self.drained()
 
     def tell(self) -> None:
@@ -246,20 +232,7 @@ class WebSocketCycle(RequestTask):
             or (self._exchange.departure and self._state in (_CONNECTING, _DENYING))
         ):
             self._lost()
-        self._tell()
-
-    def _tell(self) -> None:
-        waiting = self._receivers
-        if waiting is not None:
-            self._receivers = None
-            wake_all(waiting)
-
-    def drained(self) -> None:
-        """Nothing waits for the client any more."""
-        waiting = self._drainers
-        if waiting is not None:
-            self._drainers = None
-            wake_all(waiting)
+        Cycle.tell(self)
 
     # --- receive ---
 
@@ -282,8 +255,7 @@ class WebSocketCycle(RequestTask):
                 return {
                     "type": "websocket.disconnect", "code": self._close_code, "reason": self._close_reason
                 }
-            self._receivers = wait_behind(self._receivers, self._loop)
-            await self._receivers
+            await self._wait_for_news()
 
     # --- send ---
 
@@ -328,7 +300,7 @@ class WebSocketCycle(RequestTask):
             self._send_denial(message)
         else:
             raise InvalidResponse(f"ASGI: {kind!r} is no message that this server understands here")
-        if self._exchange.is_congested_beyond(_HIGH_WATER):
+        if self._exchange.is_congested_beyond(HIGH_WATER):
             return self._wait_drained()
         return DONE
 
@@ -379,7 +351,7 @@ class WebSocketCycle(RequestTask):
             self._state = _CLOSED
             self._close_code = ABNORMAL
             self._deny(403)
-            self._tell()
+            Cycle.tell(self)
         elif self._state == _OPEN:
             code = message.get("code", NORMAL)
             self._close(NORMAL if code is None else code, message.get("reason") or "")
@@ -434,12 +406,6 @@ class WebSocketCycle(RequestTask):
             self._state = _CLOSING
             self._give_up()
 
-    async def _wait_drained(self) -> None:
-        exchange = self._exchange
-        while exchange.is_congested_beyond(0):
-            self._drainers = wait_behind(self._drainers, self._loop)
-            await self._drainers
-
     # --- an HTTP response instead ---
 
     def _deny(self, status: int) -> None:
@@ -474,7 +440,7 @@ class WebSocketCycle(RequestTask):
             self._exchange.owner = None
             response._end()
             self._state = _CLOSED
-            self._tell()
+            Cycle.tell(self)
 
 
 def open_websocket(
@@ -504,7 +470,6 @@ def open_websocket(
     cycle._close_code = ABNORMAL
     cycle._close_reason = ""
     cycle._closer = None
-    cycle._is_overdue = False
     cycle._was_left = False
     cycle.pinged_at = cycle.ponged_at = 0.0
     exchange.owner = cycle

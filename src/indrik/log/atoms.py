@@ -7,36 +7,15 @@ from __future__ import annotations
 
 import binascii
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from indrik.log.escape import escape, needs_escape
 
 #: The word that `access_log_format` holds for lines of JSON (`json_lines`) in place of atoms.
 JSON_FORMAT = "json"
-
-
-class Clocked(Protocol):
-    def now(self) -> str: ...
-
-
-class LoggedResponse(Protocol):
-    """What a log line needs of a response. `sent` counts body bytes, without the head or chunk framing."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def headers(self) -> Iterable[tuple[str, str]]: ...
-    @property
-    def sent(self) -> int: ...
-
-
-class LoggedRequest(Protocol):
-    @property
-    def headers(self) -> Iterable[tuple[str, str]]: ...
-
 
 Environ = Mapping[str, Any]
 Read = Callable[[Any, Any, Any, Environ, timedelta], Any]

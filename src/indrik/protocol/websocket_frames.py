@@ -31,7 +31,6 @@ FAILED = -1
 
 #: Close codes of section 7.4.1. NO_STATUS stands for a close frame without a code and is never sent.
 NORMAL = 1000
-GOING_AWAY = 1001
 PROTOCOL_ERROR = 1002
 NO_STATUS = 1005
 INVALID_PAYLOAD = 1007

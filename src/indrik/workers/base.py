@@ -32,7 +32,9 @@ from indrik.log.tracebacks import from_application
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.quotas import Quota
-from indrik.scoreboard import Neighbour, Order, Recycle, Slot, State
+from indrik.scoreboard.layout import Order, Recycle, State
+from indrik.scoreboard.neighbour import Neighbour
+from indrik.scoreboard.slot import Slot
 from indrik.signals import SIGNALS as SIGNAL_ROWS
 from indrik.signals import STACKS_SIGNAL, WORKER_SIGNALS
 from indrik.workers.interface import ASGI, fitting_class

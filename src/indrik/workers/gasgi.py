@@ -16,7 +16,8 @@ from indrik.gateway.scope import ScopeBuilder, ScopeSettings
 from indrik.gateway.task import RequestTask
 from indrik.gateway.websocket import WebSocketSettings
 from indrik.protocol.websocket_extensions import DeflateSettings
-from indrik.scoreboard import Scoreboard, Slot
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.slot import Slot
 from indrik.workers.loops import check_loop, new_loop
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker

@@ -29,7 +29,9 @@ from indrik.gateway.route_rules import FlaskRules, PlainRules, find_rules
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
 from indrik.quotas import Quotas
-from indrik.scoreboard import Order, Recycle, Scoreboard, Slot, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import Order, Recycle, State
+from indrik.scoreboard.slot import Slot
 from indrik.workers.base import Worker
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust

@@ -22,7 +22,8 @@ from indrik.arbiter.obituary import (
 )
 from indrik.arbiter.roster import Member
 from indrik.arbiter.stacks import open_stacks, take_stacks
-from indrik.scoreboard import Scoreboard, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
 
 NOW = 100.0
 

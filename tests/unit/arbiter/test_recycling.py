@@ -9,7 +9,7 @@ from typing import Any
 
 from indrik.arbiter.recycling import MEMORY_INTERVAL, Recycling
 from indrik.arbiter.roster import Member
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 
 NOW = 100.0
 

@@ -11,7 +11,7 @@ from indrik.engine.context import Context
 from indrik.engine.exchange import Handler
 from indrik.engine.settings import EngineSettings
 from indrik.engine.waiting import Waiting
-from indrik.scoreboard import Scoreboard
+from indrik.scoreboard.board import Scoreboard
 
 
 def test_who_is_interrupted_leaves_no_half_of_the_fields(monkeypatch: pytest.MonkeyPatch) -> None:

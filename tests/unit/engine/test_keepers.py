@@ -8,7 +8,7 @@ import pytest
 
 from indrik.engine.keepers import DebuggerRule, SuccessorsRule
 from indrik.engine.siblings import Siblings
-from indrik.scoreboard import Order, State
+from indrik.scoreboard.layout import Order, State
 from tests.unit.engine.test_sticky import PEER, WORKERS, Family, request
 
 MARKED = "/any?__debugger__=yes&cmd=x&frm=1&s="

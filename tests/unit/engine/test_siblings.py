@@ -10,7 +10,9 @@ import pytest
 
 from indrik.engine.siblings import Passed, Siblings
 from indrik.net.mailbox import Mailbox
-from indrik.scoreboard import Scoreboard, Slot, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
+from indrik.scoreboard.slot import Slot
 
 NOW = 1000.0
 GENERATION = 3

@@ -13,7 +13,8 @@ from indrik.net.mailbox import Mailbox
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
 from indrik.protocol.request import Request
-from indrik.scoreboard import Scoreboard, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
 
 WORKERS = 4
 PEER = ("192.0.2.1", 1234)

@@ -11,20 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indrik.refusals import KINDS
-from indrik.scoreboard import (
+from indrik.scoreboard.board import Event, Scoreboard
+from indrik.scoreboard.layout import (
     LATENCY_BUCKETS,
     MOST_KINDS,
-    NO_TOTALS,
     SLOT_BYTES,
     TEXT_BYTES,
-    Event,
-    Neighbour,
     Order,
     Recycle,
-    Scoreboard,
-    Slot,
     State,
 )
+from indrik.scoreboard.neighbour import Neighbour
+from indrik.scoreboard.slot import Slot
+from indrik.scoreboard.totals import NO_TOTALS
 
 
 @pytest.fixture
@@ -176,7 +175,8 @@ def test_slot_must_lie_inside() -> None:
 def test_other_processes_see_it() -> None:
     script = """
 import os, time
-from indrik.scoreboard import Scoreboard, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import State
 board = Scoreboard(2)
 slot = board.take(1, 1, time.monotonic())
 pid = os.fork()

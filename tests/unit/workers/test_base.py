@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from indrik.scoreboard import Order, Recycle, Scoreboard, State
+from indrik.scoreboard.board import Scoreboard
+from indrik.scoreboard.layout import Order, Recycle, State
 from indrik.signals import SIGNALS
 from indrik.workers import SUPPORTED_WORKERS
 from indrik.workers.base import Worker

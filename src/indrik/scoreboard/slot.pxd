@@ -1,29 +1,27 @@
-cdef int _HEARTBEAT
-cdef int _REQUEST_AT
-cdef int _STARTED_AT
-cdef int _READY_AT
-cdef int _STATE
-cdef int _IN_PROGRESS
-cdef int _REQUESTS
-cdef int _ACCEPTED
-cdef int _REFUSED
-cdef int _ERRORS
-cdef int _WANTS_REPLACEMENT
-cdef int _PID
-cdef int _GENERATION
-cdef int _AGE
-cdef int _ORDER
-cdef int _TEXT_LENGTH
-cdef int _TURNING
-cdef int _TAKEN
-cdef int _QUEUED
-cdef int _OPEN
-cdef double _STALL
-cdef double _LONG_STALL
-cdef int _LATENCY
-cdef int _QUEUE_WAIT
-cdef int _REFUSED_BY_KIND
-cdef int _ROUTE_LENGTH
+cdef int HEARTBEAT
+cdef int REQUEST_AT
+cdef int STARTED_AT
+cdef int READY_AT
+cdef int STATE
+cdef int IN_PROGRESS
+cdef int REQUESTS
+cdef int ACCEPTED
+cdef int REFUSED
+cdef int ERRORS
+cdef int WANTS_REPLACEMENT
+cdef int PID
+cdef int GENERATION
+cdef int AGE
+cdef int ORDER
+cdef int TEXT_LENGTH
+cdef int TURNING
+cdef int TAKEN
+cdef int QUEUED
+cdef int OPEN
+cdef int LATENCY
+cdef int QUEUE_WAIT
+cdef int REFUSED_BY_KIND
+cdef int ROUTE_LENGTH
 
 cdef class Slot:
     cdef readonly int number
@@ -44,17 +42,5 @@ cdef class Slot:
     cpdef note_queued(self, Py_ssize_t count)
     cpdef bint is_queueing(self)
     cpdef note_open(self, Py_ssize_t count)
-
-cdef class Neighbour:
-    cdef readonly int number
-    cdef const double* _f
-    cdef const unsigned long long* _q
-    cdef object _owner
-    cpdef bint is_serving(self, unsigned long long generation)
-    cpdef int prospect(self, unsigned long long generation)
-    cpdef long long room(self, unsigned long long generation, double now)
-    cpdef long long taken(self)
-    cpdef double heartbeat(self)
-    cpdef long long age(self)
 
 cpdef int bucket(double seconds)
