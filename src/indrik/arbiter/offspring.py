@@ -4,6 +4,7 @@ and its exit status.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -67,6 +68,9 @@ def live(server: Any, make: Callable[[], Any], cfg: Any, log: Any) -> NoReturn:
     Status 0 after a stop, WORKER_BOOT_ERROR or APP_LOAD_ERROR if it did not come up, 255 for anything
     unexpected later.
     """
+    # What is alive now is shared with the master. The collector, which runs many times while an application
+    # is imported, would write to each page of it.
+    gc.freeze()
     pid = os.getpid()
     worker: Any = None
 

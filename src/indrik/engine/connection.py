@@ -28,7 +28,6 @@ from indrik.protocol.chunked import ChunkedDecoder
 from indrik.protocol.framing import CHUNKED
 from indrik.protocol.octets import head_end, section
 from indrik.protocol.partial_head import PartialHead
-from indrik.protocol.proxy_header import parse_proxy_header
 from indrik.protocol.refusals import RequestRefused, RequestTimedOut, TruncatedBody
 from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE, render_refusal
@@ -278,6 +277,9 @@ class Connection(Passable):
 
     def _read_proxy_header(self) -> None:
         """Takes the header from the input as soon as it is whole; then requests may follow."""
+        # Late: most servers do without (`ServingWorker.check_config` imports it for those that do not).
+        from indrik.protocol.proxy_header import parse_proxy_header
+
         timers = self._context.timers
         header = parse_proxy_header(
             self._input, self._context.settings.proxy_protocol, self._may_announce

@@ -16,12 +16,12 @@ from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
 from indrik.engine.timers import NEVER, Timer
 from indrik.engine.transport import close_descriptor, monotonic
-from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:
     from indrik.net.listeners import Listener
+    from indrik.protocol.proxy_header import ProxyHeader
 
 
 class Channel(Timer):

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indrik.engine.siblings import Sibling, Siblings
-from indrik.engine.sticky import slot_number
+from indrik.engine.siblings import Sibling, Siblings, slot_number
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:

@@ -26,14 +26,15 @@ from indrik.engine.intake import Intake
 from indrik.engine.keepers import DebuggerRule, SuccessorsRule
 from indrik.engine.settings import EngineSettings
 from indrik.engine.siblings import Passed, Sibling, Siblings
-from indrik.engine.sticky import Sticky
 from indrik.engine.timers import TimerQueue
 from indrik.engine.transport import close_descriptor, monotonic
 from indrik.engine.waiting import Waiting
-from indrik.engine.waiting_room import WaitingRoom
 from indrik.net.listeners import Listener
 from indrik.net.mailbox import Mailbox
 from indrik.scoreboard.slot import Slot
+
+if TYPE_CHECKING:
+    from indrik.engine.waiting_room import WaitingRoom
 
 #: Connections accepted in one turn of the loop: enough to empty a backlog quickly, few enough that siblings
 #: get theirs.
@@ -94,6 +95,9 @@ class Engine:
         self.context = Context(settings, handler, slot, on_refusal, waiting or Waiting())
         self._siblings = siblings
         if siblings is not None and settings.sticky:
+            # Late: most servers do without.
+            from indrik.engine.sticky import Sticky
+
             self.context.sticky = Sticky(*settings.sticky, siblings)
         if siblings is not None and settings.has_debugger:
             self.context.sticky = DebuggerRule(siblings, self.context.sticky)

@@ -15,7 +15,6 @@ from indrik.engine.siblings import Passed
 from indrik.engine.states import State
 from indrik.engine.timers import disarm
 from indrik.engine.transport import close_descriptor
-from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.request import Request
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ class Passable(Intake):
         """Goes on where another worker has left off. Only right after it was made; `resume` follows."""
         self.peer_port = passed.peer_port
         if passed.proxy_header is not None:
+            from indrik.protocol.proxy_header import ProxyHeader  # late: as in Connection
+
             self.proxy_header = ProxyHeader(*passed.proxy_header)
         self.served = passed.served
         self._stays = passed.stays

@@ -55,6 +55,17 @@ _MESSAGE_BYTES = 48
 _PATIENCE = 0.1
 _MOST_PATIENCE = 0.8
 
+#: Longest number of a slot that a client may send; longer ones are not looked at.
+_DIGITS = 4
+
+
+def slot_number(text: str) -> int:
+    """The number that `text` is, exactly as the server writes it; -1 for anything else."""
+    if not 0 < len(text) <= _DIGITS or not text.isascii() or not text.isdigit():
+        return -1
+    number = int(text)
+    return number if str(number) == text else -1
+
 
 class Passed(NamedTuple):
     """A connection on its way between two workers.

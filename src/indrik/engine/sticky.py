@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 else:
     from indrik import uncompiled as cython
 
-from indrik.engine.siblings import Sibling, Siblings
+from indrik.engine.siblings import Sibling, Siblings, slot_number
 from indrik.protocol.request import Request
-
-#: Longest number of a slot in a cookie; longer ones are not looked at.
-_DIGITS = 4
 
 
 class Sticky:
@@ -97,14 +94,6 @@ class Sticky:
                 if score > best:
                     best, found = score, sibling
         return found
-
-
-def slot_number(text: str) -> int:
-    """The number that `text` is, exactly as the server writes it; -1 for anything else."""
-    if not 0 < len(text) <= _DIGITS or not text.isascii() or not text.isdigit():
-        return -1
-    number = int(text)
-    return number if str(number) == text else -1
 
 
 def _score(value: str, number: cython.int) -> bytes:

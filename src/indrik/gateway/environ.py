@@ -18,13 +18,15 @@ from indrik.engine.body import NO_BODY
 from indrik.engine.exchange import Exchange
 from indrik.errors import ConfigError
 from indrik.gateway.file_wrapper import FileWrapper
-from indrik.gateway.forwarding import Forwarding, ProxyHeaders
 from indrik.net.listeners import Listener
 from indrik.protocol.fields import FieldName, mark_scheme
 from indrik.protocol.framing import CHUNKED
-from indrik.protocol.proxy_header import ProxyHeader
 from indrik.protocol.refusals import InvalidScheme
 from indrik.protocol.request import Request
+
+if TYPE_CHECKING:
+    from indrik.gateway.forwarding import ProxyHeaders
+    from indrik.protocol.proxy_header import ProxyHeader
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,12 @@ class EnvironBuilder:
         self.forwards = settings.forwarded is not None or settings.proxy_headers is not None
         self._proxy_headers = settings.proxy_headers
         self.finds_ports = settings.proxy_headers is not None
-        self._forwarding = None if settings.forwarded is None else Forwarding(settings.forwarded)
+        self._forwarding = None
+        if settings.forwarded is not None:
+            # Late: most servers do without.
+            from indrik.gateway.forwarding import Forwarding
+
+            self._forwarding = Forwarding(settings.forwarded)
 
     def _template(self, listener: Listener) -> dict[str, Any]:
         settings = self._settings

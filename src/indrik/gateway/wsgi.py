@@ -29,9 +29,11 @@ from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
-from indrik.gateway.x_sendfile import FileRoots
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, prepare
+
+if TYPE_CHECKING:
+    from indrik.gateway.x_sendfile import FileRoots
 
 
 class _ClientGone(Exception):

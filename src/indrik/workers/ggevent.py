@@ -44,6 +44,7 @@ class GeventWorker(ServingWorker):
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)
         patching.check_gevent()
+        patching.share_libraries(cfg)
 
     @classmethod
     def prepare_process(cls, cfg: Any, log: Any, owner: Any) -> None:

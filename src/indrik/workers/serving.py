@@ -4,6 +4,7 @@ and how a worker leaves.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -23,11 +24,7 @@ from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
 from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
-from indrik.gateway.forwarding import ProxyHeaders
-from indrik.gateway.route_limits import LimitedRoute, RouteLimits
-from indrik.gateway.route_rules import FlaskRules, PlainRules, find_rules
 from indrik.gateway.wsgi import WSGIGateway
-from indrik.gateway.x_sendfile import FileRoots
 from indrik.quotas import Quotas
 from indrik.scoreboard.board import Scoreboard
 from indrik.scoreboard.layout import Order, Recycle, State
@@ -37,8 +34,26 @@ from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust
 
 if TYPE_CHECKING:
+    from indrik.gateway.forwarding import ProxyHeaders
+    from indrik.gateway.route_limits import RouteLimits
+    from indrik.gateway.route_rules import FlaskRules, PlainRules
     from indrik.gateway.static_files import StaticFiles
     from indrik.gateway.static_mounts import Mount
+
+
+#: Settings that most servers leave alone, and what they need. Imported late, here and below; where they are
+#: set, in the master, so that its workers share the module, and so that what they run is of one version.
+_MODULE_OF = {
+    "forwarded": "indrik.gateway.forwarding",
+    "proxy_headers": "indrik.gateway.forwarding",
+    "proxy_protocol": "indrik.protocol.proxy_header",
+    "routes": "indrik.gateway.route_limits",
+    "sticky": "indrik.engine.sticky",
+    "x_sendfile_roots": "indrik.gateway.x_sendfile",
+}
+
+#: The values of these settings that mean "not used".
+_WITHOUT: tuple[Any, ...] = (None, False, "off", {}, [], ())
 
 
 class ServingWorker(Worker):
@@ -71,8 +86,10 @@ class ServingWorker(Worker):
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)
+        for name, module in _MODULE_OF.items():
+            if getattr(cfg, name) not in _WITHOUT:
+                importlib.import_module(module)
         if isinstance(cfg.static, dict):
-            # Imported late, here and below: most servers do without.
             from indrik.gateway.static_mounts import check_directories
 
             check_directories(cfg.static, cfg.chdir)
@@ -94,6 +111,8 @@ class ServingWorker(Worker):
         super().load_wsgi()
         if not self.cfg.routes or self.is_stand_in:
             return
+        from indrik.gateway.route_rules import find_rules
+
         try:
             self.rules = find_rules(self.wsgi, self.cfg.routes, self.log)
         except ConfigError as error:
@@ -265,6 +284,8 @@ class ServingWorker(Worker):
         """`gateway`, or what stands in front of it where `routes` limits some of its requests."""
         if self.rules is None:
             return gateway
+        from indrik.gateway.route_limits import RouteLimits
+
         limits = self.cfg.routes
         quotas = self.quotas
         if quotas is None:
@@ -299,9 +320,12 @@ class ServingWorker(Worker):
 
     def name_timeout(self, exchange: Exchange) -> str:
         """Which timeout ends `exchange`, for the log."""
-        route = exchange.owner
-        if isinstance(route, LimitedRoute) and route.limit.timeout:
-            return f"the timeout of its route {route.key!r} ({route.limit.timeout:g} s)"
+        if self.route_limits is not None:
+            from indrik.gateway.route_limits import LimitedRoute
+
+            route = exchange.owner
+            if isinstance(route, LimitedRoute) and route.limit.timeout:
+                return f"the timeout of its route {route.key!r} ({route.limit.timeout:g} s)"
         return f"request_timeout ({self.cfg.request_timeout:g} s)"
 
     # --- requests that take too long ---
@@ -350,6 +374,8 @@ class ServingWorker(Worker):
     def _make_proxy_headers(self) -> ProxyHeaders | None:
         if not self.cfg.proxy_headers:
             return None
+        from indrik.gateway.forwarding import ProxyHeaders
+
         trust = Trust(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks())
         return ProxyHeaders(None if trust.trusts_all else trust.knows)
 
@@ -360,6 +386,17 @@ class ServingWorker(Worker):
     def make_gateway(self, slot: Slot) -> WSGIGateway:
         """The gateway to the application that `load_wsgi` has loaded."""
         cfg = self.cfg
+        file_roots = None
+        if cfg.x_sendfile_roots:
+            from indrik.gateway.x_sendfile import FileRoots
+
+            file_roots = FileRoots(cfg.x_sendfile_roots, self.log)
+        framework: Any = self.framework
+        if self.rules is not None:
+            from indrik.gateway.route_rules import PlainRules
+
+            if isinstance(self.rules, PlainRules):
+                framework = self.rules
         return WSGIGateway(
             self.wsgi,
             self.make_environs(),
@@ -369,8 +406,8 @@ class ServingWorker(Worker):
             before=self._before_hook(),
             after=self._after_hook(),
             has_deadline=self.shortest_timeout > 0,
-            file_roots=FileRoots(cfg.x_sendfile_roots, self.log) if cfg.x_sendfile_roots else None,
-            framework=self.rules if isinstance(self.rules, PlainRules) else self.framework,
+            file_roots=file_roots,
+            framework=framework,
             failures=self.failures,
         )
 
