@@ -21,13 +21,13 @@ from indrik.engine.timers import NEVER
 from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
-from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.forwarding import ProxyHeaders
 from indrik.gateway.route_limits import LimitedRoute, RouteLimits
 from indrik.gateway.route_rules import FlaskRules, PlainRules, find_rules
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.gateway.x_sendfile import FileRoots
+from indrik.log.errors_stream import ErrorsStream
 from indrik.quotas import Quotas
 from indrik.scoreboard import Order, Recycle, Scoreboard, Slot, State
 from indrik.workers.base import Worker
