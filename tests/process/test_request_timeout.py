@@ -4,7 +4,9 @@ was, and the worker goes on.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -258,6 +260,41 @@ def test_the_lock_of_the_error_log_is_free_again(serve: ServerFactory, folder: P
     log = server.log()
     assert log.count("Booting worker") == 1
     assert "cannot be interrupted" not in log
+
+
+HALVES = """\
+import logging, time
+class Halves(logging.Handler):
+    # As to the socket of a log that takes half a line now.
+    def emit(self, record):
+        with open("lines", "a") as file:
+            file.write(record.getMessage() + " ")
+            file.flush()
+            time.sleep(1.5)
+            file.write("whole\\n")
+log = logging.getLogger("halves")
+log.addHandler(Halves())
+def application(environ, start_response):
+    text = "here"
+    if environ["PATH_INFO"] == "/late":
+        log.warning("late")
+        time.sleep(60)
+        log.warning("too late")
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+def test_no_half_of_a_line_is_left(serve: ServerFactory, folder: Path) -> None:
+    pytest.importorskip("gevent")
+    (folder / "app.py").write_text(HALVES)
+    server = serve("-k", "gevent", "--request-timeout", "1").wait_ready()
+    overdue(server, "/late")
+    wait_for(lambda: (folder / "lines").read_text().endswith("\n"), "the other half")
+    # Told then, it does not sleep for a minute.
+    os.kill(server.workers()[0], signal.SIGTERM)
+    server.wait_for_log("Worker exiting")
+    assert (folder / "lines").read_text() == "late whole\n"
 
 
 def test_a_worker_that_cannot_be_interrupted_is_replaced(server: Server) -> None:
