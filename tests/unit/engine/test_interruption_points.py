@@ -13,7 +13,7 @@ from tests.unit.engine.interrupted_app import application
 from tests.unit.engine.interruptions import Fault, InterruptedServer, forget_logs, points
 
 #: Instructions of each request, evenly spread; 0 for all, which are 18,000.
-SAMPLE = 0 if os.environ.get("SLOW_TESTS") else 40
+SAMPLE = 0 if os.environ.get("SLOW_TESTS") else 150
 
 pytestmark = pytest.mark.skipif(
     not str(crew.__file__).endswith(".py"), reason="compiled code has no instructions to be interrupted at"
