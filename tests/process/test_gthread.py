@@ -327,6 +327,26 @@ class TestEnds:
             assert everything(client) == b""
 
 
+QUITS = """\
+import os, signal
+from indrik.workers.gthread import ThreadWorker
+class Quits(ThreadWorker):
+    def look_after(self):
+        # The main thread has the engine's ownership in here.
+        os.kill(self.pid, signal.SIGQUIT)
+        self.log.info("goes on with what it has begun")
+def application(environ, start_response):
+    raise AssertionError("nobody asks")
+"""
+
+
+def test_quit_is_heeded_where_the_main_thread_holds_nothing(serve: ServerFactory, folder: Path) -> None:
+    (folder / "app.py").write_text(QUITS)
+    server = serve("-k", "app.Quits", "--threads", "2")
+    server.wait_for_log("goes on with what it has begun")
+    server.wait_for_log("Worker exiting")
+
+
 class TestDepartures:
     def test_a_stream_whose_client_left_ends(self, threaded: ThreadedFactory) -> None:
         """At the next piece, in the thread that it began in."""

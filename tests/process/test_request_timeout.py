@@ -4,7 +4,9 @@ was, and the worker goes on.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -195,6 +197,104 @@ def test_close_counts_too(server: Server) -> None:
     assert get(server, "/close").endswith(b"x")
     server.wait_for_log("REQUEST TIMEOUT: 'GET /close HTTP/1.1'")
     wait_for(lambda: server.get() == pid, "the next answer")
+
+
+# What `close` calls is C code, so that nothing of the application is there to be interrupted when it is over.
+LATE_IN_C = """\
+import functools, time
+class Body(list):
+    def __init__(self, *items, seconds):
+        super().__init__(items)
+        self.close = functools.partial(time.sleep, seconds)
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return Body(b"ok", seconds=1.5 if environ["PATH_INFO"] == "/late" else 0)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_too_late_hits_nothing_behind_the_application(
+    serve: ServerFactory, folder: Path, kind: str
+) -> None:
+    """The server's own Python code is called next: the access log, and the hook's."""
+    (folder / "app.py").write_text(LATE_IN_C)
+    (folder / "conf.py").write_text(
+        "def post_request(worker, request, environ, response):\n"
+        "    worker.log.info('hook for %s', request.path)\n"
+    )
+    options = ("--request-timeout", "1", "-c", "conf.py", "--access-logfile", "access.log")
+    server = serve(*KINDS[kind], *options, "--access-logformat", "%(s)s %(r)s").wait_ready()
+    assert get(server, "/late").endswith(b"ok")
+    server.wait_for_log("REQUEST TIMEOUT: 'GET /late HTTP/1.1'")
+    server.get("/soon")
+    if kind == "gthread":
+        # A signal ends the sleep itself in the other one, in the middle of the application's close.
+        server.wait_for_log("hook for /late")
+        lines = lines_of(folder / "access.log", 2)
+        assert sorted(lines) == ["200 GET /late HTTP/1.1", "200 GET /soon HTTP/1.1"]
+
+
+# Whoever answers writes to wsgi.errors all the time, at the end of its time too.
+LOUD = """\
+import time
+def application(environ, start_response):
+    errors = environ["wsgi.errors"]
+    while environ["PATH_INFO"] == "/loud":
+        errors.write("loud\\n")
+        # The lock is others' too.
+        time.sleep(0.0001)
+    errors.write("heard\\n")
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lock_of_the_error_log_is_free_again(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text(LOUD)
+    server = serve(*KINDS[kind], "--request-timeout", "0.3", "--timeout", "60").wait_ready()
+    for _ in range(5):
+        assert get(server, "/loud").startswith(b"HTTP/1.1 504 ")
+        # Who waits for a lock gets 504 too.
+        wait_for(lambda: get(server, "/soon").endswith(b"ok"), "an answer that is logged")
+    log = server.log()
+    assert log.count("Booting worker") == 1
+    assert "cannot be interrupted" not in log
+
+
+HALVES = """\
+import logging, time
+class Halves(logging.Handler):
+    # As to the socket of a log that takes half a line now.
+    def emit(self, record):
+        with open("lines", "a") as file:
+            file.write(record.getMessage() + " ")
+            file.flush()
+            time.sleep(1.5)
+            file.write("whole\\n")
+log = logging.getLogger("halves")
+log.addHandler(Halves())
+def application(environ, start_response):
+    text = "here"
+    if environ["PATH_INFO"] == "/late":
+        log.warning("late")
+        time.sleep(60)
+        log.warning("too late")
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+def test_no_half_of_a_line_is_left(serve: ServerFactory, folder: Path) -> None:
+    pytest.importorskip("gevent")
+    (folder / "app.py").write_text(HALVES)
+    server = serve("-k", "gevent", "--request-timeout", "1").wait_ready()
+    overdue(server, "/late")
+    wait_for(lambda: (folder / "lines").read_text().endswith("\n"), "the other half")
+    # Told then, it does not sleep for a minute.
+    os.kill(server.workers()[0], signal.SIGTERM)
+    server.wait_for_log("Worker exiting")
+    assert (folder / "lines").read_text() == "late whole\n"
 
 
 def test_a_worker_that_cannot_be_interrupted_is_replaced(server: Server) -> None:

@@ -17,8 +17,8 @@ from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings
-from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.wsgi import WSGIGateway
+from indrik.log.errors_stream import ErrorsStream
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
 from indrik.protocol.request import Request

@@ -1,5 +1,6 @@
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.interruption cimport interrupt_application
 from indrik.engine.loop cimport Engine
 from indrik.engine.ownership cimport Ownership
 from indrik.engine.queued cimport RequestQueue

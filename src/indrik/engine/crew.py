@@ -24,7 +24,7 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange, Handler
-from indrik.engine.interruption import interrupt, is_interruptible
+from indrik.engine.interruption import interrupt_application
 from indrik.engine.loop import Engine
 from indrik.engine.queued import RequestQueue
 from indrik.engine.transport import monotonic, pause
@@ -291,15 +291,13 @@ class Crew:
         try:
             self._handler.handle(exchange)
         except RequestTimeout:
-            # It came when the application was left already; the client has its answer.
+            # It came in a hook behind the application; the client has its answer.
             pass
         finally:
             self._ownership.acquire()
-        if member.stage != _IN_TIME:
-            # What has not been raised yet must not be raised in the next request.
-            interrupt(member.ident, None)
-            member.stage = _IN_TIME
-            member.is_interrupted = False
+        # What was not raised was taken back when the application was left.
+        member.stage = _IN_TIME
+        member.is_interrupted = False
         if self._leader is member:
             self._leader_inside = False
         member.exchange = None
@@ -357,23 +355,11 @@ class Crew:
                 exchange.end_overdue()
             nearest = min(nearest, left)
             if member.stage == _TOLD and not member.is_interrupted:
-                member.is_interrupted = self._interrupt(member)
+                member.is_interrupted = interrupt_application(exchange, member.ident, RequestTimeout)
                 if not member.is_interrupted:
+                    # It is in code of ours, which it leaves soon.
                     nearest = min(nearest, _SOON)
         return nearest
-
-    def _interrupt(self, member: Member) -> bool:
-        """Has `RequestTimeout` raised in the application; False if the thread is in code of ours, which it
-        leaves soon.
-        """
-        if is_interruptible(member.ident):
-            interrupt(member.ident, RequestTimeout)
-            # It may have gone on between the look and the deed. Further than to the ownership, which is held
-            # here, it cannot get, so there is time to take it back.
-            if is_interruptible(member.ident):
-                return True
-            interrupt(member.ident, None)
-        return False
 
     # --- waking ---
 

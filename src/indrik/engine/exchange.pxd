@@ -40,6 +40,8 @@ cdef class Exchange:
     cdef public bint awaits_drain
     cdef public object owner
     cdef public object on_departure
+    cdef public Py_ssize_t shields
+    cdef public bint is_told
     cdef readonly bint is_taken
     cdef bint _may_keep_alive
     cpdef bint keep_alive(self) except -1

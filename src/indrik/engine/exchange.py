@@ -152,7 +152,10 @@ class Exchange:
     it was ended for taking too long. deadline: when the request must be answered, 0 for never. held: what
     its body holds of the engine's `BodyMemory`, in bytes. departure: PRESENT, HALF_CLOSED or LEFT.
     on_departure: what is to be called when that changes, None for nothing; the handler calls it. is_taken:
-    the application has taken the socket over. owner: what the handler keeps with it. Made by `open_exchange`.
+    the application has taken the socket over. owner: what the handler keeps with it. shields: steps of the
+    server's own code that are in progress in the thread which answers; only while there are none, in the
+    application, may that be interrupted. is_told: it was, and the exception may not have been raised yet
+    (`interruption`). Made by `open_exchange`.
     """
 
     channel: Channel
@@ -172,6 +175,8 @@ class Exchange:
     awaits_drain: bool
     owner: object
     on_departure: Any
+    shields: int
+    is_told: bool
     is_taken: bool
     _may_keep_alive: bool
 
@@ -323,7 +328,9 @@ class Exchange:
         ownership = self.channel.ownership
         ownership.acquire()
         try:
-            self.channel.frame_by_close()
+            # Once more: it may have been refused for taking too long meanwhile, which has an end in order.
+            if not self.is_finished:
+                self.channel.frame_by_close()
         finally:
             ownership.release()
 
@@ -411,17 +418,18 @@ class Exchange:
 
         Raises `OSError` (ENOTCONN) when the response has ended or the client has left.
         """
-        if self.is_finished:
-            raise OSError(errno.ENOTCONN, "the response has ended: the connection is not this request's")
         ownership = self.channel.ownership
         ownership.acquire()
         try:
+            if self.is_finished:
+                raise OSError(errno.ENOTCONN, "the response has ended: the connection is not this request's")
             taken = self.channel.take()
+            # In here: whoever looks for overdue requests holds the ownership.
+            self.is_finished = True
+            self.is_taken = True
+            self.deadline = NEVER
         finally:
             ownership.release()
-        self.is_finished = True
-        self.is_taken = True
-        self.deadline = NEVER
         return taken
 
     def abort(self) -> None:
@@ -461,6 +469,8 @@ def open_exchange(
     exchange.awaits_drain = False
     exchange.owner = None
     exchange.on_departure = None
+    exchange.shields = 1
+    exchange.is_told = False
     exchange.is_taken = False
     exchange._may_keep_alive = True
     return exchange

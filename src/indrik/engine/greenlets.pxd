@@ -9,6 +9,7 @@ cdef int LEFT
 cdef Py_ssize_t _MOST_IDLE
 cdef double _LONG_TURN
 cdef double _SLACK
+cdef double _SOON
 
 cdef class Carrier(Timer):
     cdef readonly object greenlet
@@ -34,6 +35,7 @@ cdef class Greenlets(Handler):
     cdef double _request_timeout
     cdef TimerQueue _overdue
     cdef list _extended
+    cdef list _untold
     cdef object _note_overdue
     cdef Engine _engine
     cdef Context _context

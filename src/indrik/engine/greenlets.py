@@ -21,6 +21,7 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.exchange import LEFT, Exchange, Handler
+from indrik.engine.interruption import is_in_log
 from indrik.engine.queued import RequestQueue
 from indrik.engine.timers import NEVER, Timer, TimerQueue, disarm
 from indrik.engine.transport import monotonic
@@ -37,6 +38,9 @@ _LONG_TURN = 0.005
 
 #: Seconds that a timer may be late before it is set anew.
 _SLACK = 0.0005
+
+#: Seconds after which a greenlet that could not be interrupted where it waited is looked at again.
+_SOON = 0.01
 
 #: `Greenlets.serve_until` without a limit.
 _NO_LIMIT = 1 << 62
@@ -124,6 +128,7 @@ class Greenlets(Handler):
         self._request_timeout = 0.0
         self._overdue = TimerQueue("request", 0.0)
         self._extended: list[Carrier] = []
+        self._untold: list[tuple[Carrier, Exchange, type[BaseException]]] = []
         self._note_overdue: Callable[[Exchange, Any], None] | None = None
 
     def start(self, engine: Engine) -> None:
@@ -217,6 +222,11 @@ class Greenlets(Handler):
 
     def _on_timer(self) -> None:
         self._timer_at = 0.0
+        if self._untold:
+            untold = self._untold
+            self._untold = []
+            for entry in untold:
+                self._interrupt(*entry)
         self.turn()
 
     def _wake(self) -> None:
@@ -337,11 +347,19 @@ class Greenlets(Handler):
         self._on_departure(exchange.channel)
 
     def _interrupt(self, carrier: Carrier, exchange: Exchange, exception: type[BaseException]) -> None:
-        """Raises `exception` in a request that is still in progress. In the hub, so that its greenlet waits.
+        """Raises `exception` in a request that is still in progress. In the hub, so that its greenlet waits;
+        a little later where it waits in code of the server's or of a log, perhaps with half a line sent.
         """
         if carrier.exchange is not exchange:
             return
         if exception is ClientDisconnected and exchange.is_finished:
+            return
+        if exchange.shields or is_in_log(carrier.greenlet.gr_frame):
+            self._untold.append((carrier, exchange, exception))
+            soon: cython.double = monotonic() + _SOON
+            if self._timer_at <= 0.0 or soon < self._timer_at:
+                self._timer_at = soon
+                self.host.start_timer(_SOON, self._on_timer)
             return
         carrier.greenlet.throw(exception)
 

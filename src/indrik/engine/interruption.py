@@ -1,10 +1,31 @@
-"""Raising an exception in another thread."""
+"""Raising an exception in another thread, while that is in the application and nowhere else.
+
+CPython raises what `PyThreadState_SetAsyncExc` was given when the thread next looks whether something is
+due: behind a call, at a jump back, or at the first instruction of a Python function. Until then the thread
+may have come far. In the application that is its own affair. In the server's code it would split what belongs
+together: a lock from its `try`, one store from the other. So `interrupt_application` looks and sets while no
+other thread can run, and sets only where both hold:
+
+- `Exchange.shields` is 0. Whoever calls the application lowers it, and raises it when that returns; what the
+  application calls of the server's, and may not be split, raises it meanwhile. Compiled code has no frames,
+  and lets in what was set when it calls Python code: this is what tells.
+- The innermost frame is none of the server's and holds no lock that the whole process needs: `logging` and
+  imports. This tells of what the application calls without an exchange in its hands.
+
+Then the exception is raised where the thread stands, or before the first line of the next Python function,
+or, if the application returns without looking, behind the call of the application: there `take_back` is,
+before anything that is shared is touched. Its request is over by then (`Exchange.end_overdue` goes before),
+so what the application calls of its exchange does nothing any more.
+"""
 
 from __future__ import annotations
 
 import _thread
+import re
 import sys
 from collections.abc import Callable
+from itertools import compress, starmap
+from operator import attrgetter, itemgetter, not_
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -13,6 +34,7 @@ if TYPE_CHECKING:
 else:
     from indrik import uncompiled as cython
 
+from indrik.engine.exchange import Exchange
 from indrik.engine.originals import original
 
 if cython.compiled:
@@ -22,6 +44,10 @@ else:
     # ctypes is no part of every Python, and only this build needs it.
     import ctypes
 
+    # Holds the GIL. By item, it is an object of its own: what is said of its arguments is said to nobody
+    # else.
+    _set_async = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
+    _set_async.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
 _start_new_thread = original(_thread, "start_new_thread")
 _get_ident = original(_thread, "get_ident")
@@ -50,8 +76,7 @@ def _set(thread: int, exception: type[BaseException] | None) -> None:
         else:
             PyThreadState_SetAsyncExc(number, cython.cast(cython.pointer(PyObject), exception))
     else:
-        argument = None if exception is None else ctypes.py_object(exception)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), argument)
+        _set_async(thread, ctypes.py_object() if exception is None else exception)
 
 
 #: Before Python 3.13, one flag for all threads says that an exception is to be raised, and only raising one
@@ -77,25 +102,77 @@ def _lower_flag() -> None:
         pass
 
 
-#: Code that an exception may not be raised in, because it could leave a lock held. Of the engine only what
-#: waits for a client may be interrupted: it holds nothing meanwhile.
-_PROTECTED = (
-    "indrik.engine.", "indrik.gateway.", "indrik.protocol.", "indrik.quotas.", "indrik.log.", "logging."
-)  # fmt: skip
-_WAITS = "indrik.engine.waiting"
+#: Modules whose code may not be interrupted. Of the engine only what waits for a client may be: it holds
+#: nothing meanwhile. The locks of imports are the process's, and kept by Python code.
+_PROTECTED = re.compile(
+    r"(?!indrik\.engine\.waiting\.)"
+    r"(?:indrik\.(?:engine|gateway|protocol|quotas|scoreboard|log)|logging|importlib\._bootstrap)\."
+)
+
+#: Modules that write logs.
+_LOGS = re.compile(r"(?:indrik\.log|logging)\.")
 
 
-def is_interruptible(thread: int) -> bool:
-    """Whether an exception that is raised in the thread with this identifier now hits the application, or
-    what it calls. For whoever holds the engine's ownership, so that the thread does not. When it returns, the
-    thread may have gone on.
+def interrupt_application(
+    exchange: Exchange, thread: cython.ulong, exception: type[BaseException]
+) -> cython.bint:
+    """Has `exception` raised in the thread that answers `exchange`, if that is in the application at this
+    moment; whether it is. For whoever has ended the exchange.
     """
-    frame = sys._current_frames().get(thread)
-    return frame is not None and is_interruptible_at(frame)
+    # Before it is set: the thread may run between any two lines of this, uncompiled.
+    exchange.is_told = True
+    is_set: cython.bint = False
+    if cython.compiled:
+        # Nothing from here to `_set` can let another thread run: no Python code, no call that gives up the
+        # GIL.
+        frame = sys._current_frames().get(thread)
+        if frame is not None and not exchange.shields and is_interruptible_at(frame):
+            _set(thread, exception)
+            is_set = True
+    else:
+        is_set = _set_at_once(exchange, thread, exception)
+    exchange.is_told = is_set
+    return is_set
 
 
 def is_interruptible_at(frame: FrameType) -> bool:
-    """`is_interruptible` for a thread whose innermost frame is known."""
-    # Compiled code has no frames, and lets no exception in.
-    name = f"{frame.f_globals.get('__name__', '')}."
-    return name.startswith(f"{_WAITS}.") or not name.startswith(_PROTECTED)
+    """Whether an exception may be raised in a thread whose innermost frame is `frame`, as far as that tells.
+    """
+    return _PROTECTED.match(f"{frame.f_globals.get('__name__', '')}.") is None
+
+
+def is_in_log(frame: FrameType | None) -> bool:
+    """Whether one of the functions that `frame` is the innermost of writes a log. For a greenlet that waits.
+    """
+    while frame is not None:
+        if _LOGS.match(f"{frame.f_globals.get('__name__', '')}."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def take_back(exchange: Exchange) -> None:
+    """For the thread that answers `exchange`, back from the application: what was not raised is not raised
+    any more.
+    """
+    exchange.is_told = False
+    interrupt(_get_ident(), None)
+
+
+if not cython.compiled:
+
+    def _set_at_once(exchange: Exchange, thread: int, exception: type[BaseException]) -> bool:
+        """Looks and sets uncompiled: whether it was set.
+
+        Iterators written in C, which do nothing before `next`: that is one call, so no other thread runs from
+        the look to the deed.
+        """
+        unshielded = compress((thread,), map(not_, map(attrgetter("shields"), (exchange,))))
+        frames = map(itemgetter(thread), starmap(sys._current_frames, ((),)))
+        names = map(dict.get, map(attrgetter("f_globals"), frames), ("__name__",), ("",))
+        outside = compress(unshielded, map(not_, map(_PROTECTED.match, map("{}.".format, names))))
+        try:
+            return next(map(_set_async, outside, (exception,)), 0) > 0
+        except KeyError:
+            # It has ended.
+            return False

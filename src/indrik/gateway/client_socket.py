@@ -95,16 +95,20 @@ class ClientSocket:
 
     def _look(self, name: str) -> Any:
         """A socket's attribute, of a copy of the descriptor; a method makes its copy when it is called."""
-        if name in ("family", "type", "proto"):
-            with _PlainSocket(fileno=os.dup(self.fileno())) as twin:
-                return getattr(twin, name)
 
         def look(*arguments: Any) -> Any:
-            # The descriptor is non-blocking, so not even a peek waits.
-            with _PlainSocket(fileno=os.dup(self.fileno())) as twin:
-                return getattr(twin, name)(*arguments)
+            exchange = self._exchange
+            # Interrupted between two of these calls, the descriptor would stay open.
+            exchange.shields += 1
+            try:
+                # The descriptor is non-blocking, so not even a peek waits.
+                with _PlainSocket(fileno=os.dup(self.fileno())) as twin:
+                    found = getattr(twin, name)
+                    return found(*arguments) if callable(found) else found
+            finally:
+                exchange.shields -= 1
 
-        return look
+        return look() if name in ("family", "type", "proto") else look
 
     def take(self) -> Any:
         """The socket itself. Raises `OSError` when the connection is not this request's any more."""
@@ -112,9 +116,13 @@ class ClientSocket:
             exchange = self._exchange
             # What was sent of a response comes first.
             exchange.wait_drained()
-            fd, rest = exchange.take()
-            sock = exchange.channel.open_socket(fd)
-            self._sock = SocketWithRest(sock, rest) if rest else sock
+            exchange.shields += 1
+            try:
+                fd, rest = exchange.take()
+                sock = exchange.channel.open_socket(fd)
+                self._sock = SocketWithRest(sock, rest) if rest else sock
+            finally:
+                exchange.shields -= 1
         return self._sock
 
     def close_taken(self) -> None:

@@ -1,4 +1,5 @@
 from indrik.engine.exchange cimport Exchange, Handler
+from indrik.engine.interruption cimport take_back
 from indrik.gateway.client cimport Client, client_of
 from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
@@ -7,10 +8,12 @@ from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, prepare
 
 cdef long long UNKNOWN_LENGTH
+cdef object _END
 cdef object _write
 
 cdef class StartResponse(Response):
     cdef WSGIGateway _gateway
+    cdef _write_now(self, object data)
     cdef bytes _check(self, object data)
     cdef send_result(self, object result)
 

@@ -21,6 +21,7 @@ if cython.compiled:
     from cython.cimports.indrik.gateway.cmethod import PyMethod_New
 
 from indrik.engine.exchange import Exchange, Handler
+from indrik.engine.interruption import take_back
 from indrik.engine.timers import NEVER
 from indrik.errors import ClientDisconnected, RequestTimeout
 from indrik.gateway.client import client_of
@@ -35,9 +36,23 @@ from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, prepare
 if TYPE_CHECKING:
     from indrik.gateway.x_sendfile import FileRoots
 
+#: What an iterator has given that has nothing more.
+_END = object()
+
 
 class _ClientGone(Exception):
     """The client left in the middle of a response; ends the iteration, never reaches the application."""
+
+
+def _unshielded(exchange: Exchange, function: Any, *arguments: Any) -> Any:
+    """Calls what is the application's: there, and only there, the end of its time may interrupt it."""
+    exchange.shields -= 1
+    try:
+        return function(*arguments)
+    finally:
+        exchange.shields += 1
+        if exchange.is_told:
+            take_back(exchange)
 
 
 @cython.freelist(32)
@@ -76,6 +91,14 @@ class StartResponse(Response):
 
     def write(self, data: Any) -> None:
         """PEP 3333's write(): sends `data` now."""
+        exchange = self._exchange
+        exchange.shields += 1
+        try:
+            self._write_now(data)
+        finally:
+            exchange.shields -= 1
+
+    def _write_now(self, data: Any) -> None:
         data = self._check(data)
         if self._head is None and self._gateway.file_roots is not None and self._send_named():
             pass
@@ -129,7 +152,18 @@ class StartResponse(Response):
             raise InvalidResponse(
                 f"PEP 3333: the application must return an iterable of bytes, not {type(result).__name__}"
             )
-        for item in result:
+        items = _unshielded(exchange, iter, result)
+        while True:
+            # As _unshielded, without a call for each piece.
+            exchange.shields -= 1
+            try:
+                item = next(items, _END)
+            finally:
+                exchange.shields += 1
+                if exchange.is_told:
+                    take_back(exchange)
+            if item is _END:
+                break
             data = self._check(item)
             if data:
                 # Of an application that calls start_response when it is iterated, a generator say.
@@ -141,7 +175,7 @@ class StartResponse(Response):
             if exchange.departure > 1 or exchange.channel.is_closed:  # LEFT, or the connection broke
                 raise _ClientGone
             if exchange.is_congested():
-                exchange.wait_drained()
+                _unshielded(exchange, exchange.wait_drained)
         if self._head is None and self.headers is not None and self._gateway.file_roots is not None:
             self._send_named()
 
@@ -267,7 +301,7 @@ class WSGIGateway(Handler):
         result: Any
         try:
             if self._before is not None:
-                self._before(exchange.request)
+                _unshielded(exchange, self._before, exchange.request)
             environ = self._environs.build(exchange)
             if self._framework is not None:
                 self._framework.prepare(exchange.request, environ)
@@ -276,7 +310,13 @@ class WSGIGateway(Handler):
             environ["gunicorn.socket"] = client_socket
             if self._has_deadline and exchange.deadline < NEVER:
                 environ["indrik.deadline"] = Deadline(exchange)
-            result = self._application(environ, response)
+            exchange.shields -= 1
+            try:
+                result = self._application(environ, response)
+            finally:
+                exchange.shields += 1
+                if exchange.is_told:
+                    take_back(exchange)
             try:
                 if exchange.is_finished:
                     # Ended meanwhile for taking too long, or the connection is the application's now.
@@ -303,7 +343,7 @@ class WSGIGateway(Handler):
         if exchange.is_taken:
             client_socket.close_taken()
         elif exchange.channel.is_closed:
-            client.run_callbacks()
+            _unshielded(exchange, client.run_callbacks)
         if exchange.request.content_length:
             exchange.close_body()
         if exchange.was_refused:
@@ -314,7 +354,7 @@ class WSGIGateway(Handler):
                 response, exchange.request, environ or {}, datetime.timedelta(0, exchange.elapsed())
             )
         if self._after is not None:
-            self._after(exchange.request, environ, response)
+            _unshielded(exchange, self._after, exchange.request, environ, response)
 
     def _close(self, exchange: Exchange, result: Any) -> None:
         """PEP 3333: close() is called once, whatever came before. The response is out; it fails alone."""
@@ -322,7 +362,7 @@ class WSGIGateway(Handler):
         if close is None:
             return
         try:
-            close()
+            _unshielded(exchange, close)
         except InvalidResponse as error:
             self._slot.count_error()
             self._log.error(

@@ -24,7 +24,8 @@ from indrik.signals import OVERDUE_SIGNAL
 #: Seconds that the application has to end after it was told to, before it counts as stuck.
 GRACE = 5.0
 
-#: Seconds between one signal and the next: one that comes while the engine is at work is not heeded.
+#: Seconds between one signal and the next: one that comes while the server's own code is at work is not
+#: heeded.
 _AGAIN = 0.05
 
 # What has become of the call in progress.
@@ -32,6 +33,16 @@ _IN_TIME = 0
 _TOLD = 1
 _RAISED = 2
 _STUCK = 3
+
+
+class _Call:
+    """One call of the handler, and what has become of it."""
+
+    __slots__ = ("exchange", "stage")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.stage = _IN_TIME
 
 
 class TimedHandler(Handler):
@@ -56,8 +67,7 @@ class TimedHandler(Handler):
         self._shortest = shortest
         self._on_overdue = on_overdue
         self._on_stuck = on_stuck
-        self._exchange: Exchange | None = None
-        self._stage = _IN_TIME
+        self._call: _Call | None = None
         self._stop = threading.Event()
         self._main = threading.get_ident()
         self._ownership: Ownership
@@ -74,28 +84,30 @@ class TimedHandler(Handler):
 
     def handle(self, exchange: Exchange) -> None:
         exchange.deadline = time.monotonic() + self._seconds
-        self._stage = _IN_TIME
-        self._exchange = exchange
+        self._call = _Call(exchange)
         try:
-            try:
-                self._handler.handle(exchange)
-            finally:
-                self._exchange = None
+            self._handler.handle(exchange)
         except RequestTimeout:
-            # It was raised behind the application, maybe in the line above. Once a request: not again here.
-            self._exchange = None
+            # It came in a hook behind the application; the client has its answer.
+            pass
+        finally:
+            self._call = None
 
     def client_left(self, exchange: Exchange) -> None:
         self._handler.client_left(exchange)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, wherever it is: perhaps in the application."""
-        if self._exchange is None or self._stage not in (_TOLD, _STUCK):
+        call = self._call
+        if call is None or call.stage not in (_TOLD, _STUCK):
             return
-        if self._ownership.is_held or frame is None or not is_interruptible_at(frame):
-            # In code of ours, which it leaves soon; a lock would stay held. There is another signal then.
+        if call.exchange.shields or frame is None or not is_interruptible_at(frame):
+            # In code of ours, which it leaves soon. There is another signal then.
             return
-        self._stage = _RAISED
+        if self._ownership.is_held:
+            # Sending, or waiting to: compiled code has no frame, and system calls see to signals.
+            return
+        call.stage = _RAISED
         raise RequestTimeout
 
     # --- the watching thread ---
@@ -106,28 +118,29 @@ class TimedHandler(Handler):
 
     def _look(self) -> float:
         """Does what is due; seconds until there can be something again."""
-        exchange = self._exchange
-        if exchange is None:
+        call = self._call
+        if call is None:
             # Whatever begins after this has its whole time still.
             return self._shortest
+        exchange = call.exchange
         left = exchange.deadline - time.monotonic()
         if left > 0:
             return min(left, self._shortest)
-        if self._stage == _IN_TIME:
+        if call.stage == _IN_TIME:
             self._ownership.acquire()
             try:
-                if self._exchange is not exchange:
+                if self._call is not call:
                     return 0.0
-                self._stage = _TOLD
+                call.stage = _TOLD
                 self._on_overdue(exchange)
                 exchange.end_overdue()
             finally:
                 self._ownership.release()
-        if self._stage == _STUCK:
+        if call.stage == _STUCK:
             return self._shortest
         if left <= -GRACE:
-            self._stage = _STUCK
+            call.stage = _STUCK
             self._on_stuck(exchange)
-        if self._stage != _RAISED:
+        if call.stage != _RAISED:
             signal.pthread_kill(self._main, OVERDUE_SIGNAL)
         return _AGAIN

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import time
+from types import FrameType
 from typing import ClassVar
 
 from indrik.engine.crew import Crew, Member
@@ -21,6 +22,9 @@ class ThreadWorker(ServingWorker):
     is_multithreaded: ClassVar[bool] = True
     enforces_request_timeout: ClassVar[bool] = True
 
+    _is_serving = False
+    _quit_by: int | None = None
+
     def serve(self) -> None:
         self._crew = Crew(
             self.engine,
@@ -35,6 +39,7 @@ class ThreadWorker(ServingWorker):
         self._crew.serve_until(self.max_requests)
         self.engine.listen(self.sockets)
         self._crew.start()
+        self._is_serving = True
         try:
             while self.alive:
                 self._wait(self.longest_wait)
@@ -45,12 +50,16 @@ class ThreadWorker(ServingWorker):
             self._crew.stop()
 
     def _wait(self, seconds: float) -> None:
-        """Until a signal or the crew has news. What the application raised to end the worker ends it here."""
+        """Until a signal or the crew has news. What the application raised to end the worker ends it here,
+        and so does QUIT.
+        """
         # Not by select(2), whose numbers end at 1023.
         poller = select.poll()
         poller.register(self.wakeup_fd, select.POLLIN)
         poller.poll(max(0.0, seconds) * 1000.0)
         self.read_wakeup()
+        if self._quit_by is not None:
+            super().handle_quit(self._quit_by, None)
         shortage = self._crew.shortage
         if shortage is not None:
             self._crew.shortage = None
@@ -67,6 +76,17 @@ class ThreadWorker(ServingWorker):
         # A full pipe wakes it just as well.
         with contextlib.suppress(BlockingIOError):
             os.write(self.PIPE[1], b"\0")
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """QUIT and INT: end now, as soon as the main thread does not have the ownership. Python runs this
+        between any two instructions, and an ownership that was lost in between would be waited for at the
+        end.
+        """
+        if self._is_serving:
+            self._quit_by = sig
+            self._wake_main()
+        else:
+            super().handle_quit(sig, frame)
 
     def _drain(self) -> None:
         engine = self.engine

@@ -22,9 +22,9 @@ from indrik.engine.timers import NEVER
 from indrik.engine.waiting import Waiting
 from indrik.errors import ConfigError
 from indrik.gateway.environ import EnvironBuilder, EnvironSettings, default_script_name
-from indrik.gateway.errors_stream import ErrorsStream
 from indrik.gateway.flask_app import FlaskFramework, find_flask
 from indrik.gateway.wsgi import WSGIGateway
+from indrik.log.errors_stream import ErrorsStream
 from indrik.quotas import Quotas
 from indrik.scoreboard.board import Scoreboard
 from indrik.scoreboard.layout import Order, Recycle, State

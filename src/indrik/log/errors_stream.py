@@ -11,6 +11,9 @@ class ErrorsStream(io.TextIOBase):
     """A text stream on every stream that the error log writes to (PEP 3333, "Input and Error Streams").
 
     Handlers without a stream (syslog) get one record a write.
+
+    In this package, which is never compiled: it holds the lock of a handler, and what the end of a request's
+    time raises keeps away from code of the log by its frames (`engine.interruption`).
     """
 
     def __init__(self, log: Any) -> None:
