@@ -29,6 +29,11 @@ def no_gc(cls: _Class) -> _Class:
     return cls
 
 
+def final(cls: _Class) -> _Class:
+    """An extension type without subclasses, whose methods are called directly, when compiled."""
+    return cls
+
+
 def freelist(size: int) -> Callable[[_Class], _Class]:
     """An extension type that keeps the memory of up to `size` instances for the next ones, when compiled."""
     return cclass

@@ -132,8 +132,9 @@ class Connection(Passable):
             try:
                 if self.state == _HEAD and self._partial is None and not self._input:
                     data = receiver.receive_head(self.fd)
-                    behind = receiver.behind
-                    receiver.behind = None
+                    if receiver.behind is not None:
+                        behind = receiver.behind
+                        receiver.behind = None
                 elif self.state == _BODY and self._body is not None and self._body.left >= 0:
                     self._read_body(self._body, receiver)
                     if not self._has_more_input:

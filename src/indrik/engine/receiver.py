@@ -32,6 +32,8 @@ NOTHING = -1
 _NOTHING = NOTHING
 
 
+@cython.final
+@cython.cclass
 class Receiver:
     """Receives for the connections of one engine. For whoever holds the engine's ownership.
 
@@ -60,7 +62,8 @@ class Receiver:
         copied once, to where it stays.
         """
         # Never one client's body behind another one's head, whatever has failed in between.
-        self.behind = None
+        if self.behind is not None:
+            self.behind = None
         count: cython.Py_ssize_t = self.fill(fd)
         if count == _NOTHING:
             return None
