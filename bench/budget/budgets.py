@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.budget.stages import UNSTEADY
+
 FILE = Path(__file__).with_name("budgets.json")
 
 # Instructions may be over the budget by this share: another compiler's, and what chance leaves.
@@ -49,10 +51,16 @@ def save(budgets: Budgets, path: Path = FILE) -> None:
 
 
 def accepted(counts: Counts, before: Budgets) -> Budgets:
-    """Budgets that these counts just keep, rounded up; those of kinds that were not counted stay."""
+    """Budgets that these counts just keep, rounded up; those of kinds that were not counted stay. Unsteady
+    stages get none.
+    """
     made = {
         kind: {
-            request: {stage: -(-count // STEP) * STEP for stage, count in stages.items()}
+            request: {
+                stage: -(-count // STEP) * STEP
+                for stage, count in stages.items()
+                if stage not in UNSTEADY.get(kind, ())
+            }
             for request, stages in requests.items()
         }
         for kind, requests in counts.items()
@@ -61,11 +69,13 @@ def accepted(counts: Counts, before: Budgets) -> Budgets:
 
 
 def overruns(counts: Counts, budgets: Budgets) -> list[str]:
-    """A line for each stage that is over its budget by more than TOLERANCE, or has none."""
+    """A line for each steady stage that is over its budget by more than TOLERANCE, or has none."""
     lines = []
     for kind, requests in counts.items():
         for request, stages in requests.items():
             for stage, count in stages.items():
+                if stage in UNSTEADY.get(kind, ()):
+                    continue
                 budget = budgets.of(kind, request, stage)
                 if budget is None:
                     lines.append(f"{kind}, {request}: {stage} has no budget")

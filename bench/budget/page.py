@@ -40,14 +40,15 @@ def kind_table(kind: Kind, counts: Counts, budgets: Budgets) -> str:
                 number(budgets.of(kind.name, request, stage)),
             ]
         rows.append(row)
-    sums = [
-        (
-            sum(count for stage, count in counts[request].items() if stage != ACCEPT),
-            sum(budgets.of(kind.name, request, stage) or 0 for stage in counts[request] if stage != ACCEPT),
-        )
-        for request in HEADINGS
-    ]
-    total = [number(figure) for pair in sums for figure in pair]
+    total = []
+    for request in HEADINGS:
+        stages = [stage for stage in counts[request] if stage != ACCEPT]
+        allowed = [budgets.of(kind.name, request, stage) for stage in stages]
+        known = [budget for budget in allowed if budget is not None]
+        total += [
+            number(sum(counts[request][stage] for stage in stages)),
+            number(sum(known) if len(known) == len(stages) else None),
+        ]
     rows.append(["all", f"without {ACCEPT}", "", *total])
     text = table(headings, rows)
     # Three columns of words, not one.

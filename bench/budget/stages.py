@@ -79,12 +79,17 @@ ASGI_PARTS = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of worker: what the command line says of it, the application's module, and its parts."""
+    """A kind of worker: what the command line says of it, the application's module, and its parts.
+
+    unsteady: stages that have no budget, because what they cost depends on how long a request takes, and
+    callgrind makes it take so many times longer on one machine and so many on another.
+    """
 
     name: str
     options: str
     module: str
     parts: Sequence[Part]
+    unsteady: Sequence[str] = ()
 
     def where(self, stage: str) -> list[str]:
         """The functions that a stage begins with."""
@@ -93,9 +98,12 @@ class Kind:
 
 KINDS: tuple[Kind, ...] = (
     Kind("sync", "-k sync", "apps", WSGI_PARTS),
-    Kind("gthread", "-k gthread --threads 4", "apps", WSGI_PARTS),
+    # A thread that has been in the application for long hands the loop over.
+    Kind("gthread", "-k gthread --threads 4", "apps", WSGI_PARTS, unsteady=(BOOKKEEPING,)),
     Kind("asgi", "-k asgi --asgi-loop uvloop", "asgi_apps", ASGI_PARTS),
 )
+
+UNSTEADY = {kind.name: kind.unsteady for kind in KINDS}
 
 
 def compiled_name(function: str) -> re.Pattern[str]:

@@ -47,6 +47,8 @@ def create_app() -> Flask:
     @app.get("/machinery")
     def machinery() -> list[str]:
         """What stands between the engine and the application, or watches."""
+        # What the master has made is kept from the collector in its workers.
+        gc.unfreeze()
         names = {type(thing).__name__ for thing in gc.get_objects()}
         return sorted(names & {"RouteLimits", "WaitingRoom", "TimedHandler", "Gate", "Rates", "FlaskRules"})
 

@@ -95,7 +95,7 @@ def test_refused_by_argparse(folder: Path, arguments: list[str], error: str) -> 
         ([], "no application was named: give one on the command line"),
         (
             ["--workers", "-1", "app"],
-            "invalid value for workers: -1 (command line): must be a whole number, 0 or more",
+            "invalid value for workers: -1 (command line): must be a whole number from 0 to 1000",
         ),
         (["--header-map", "dorp", "app"], "(did you mean 'drop'?)"),
         (["--chdir", "no/such/place", "app"], "there is no such directory"),

@@ -79,7 +79,7 @@ def test_custom_application_with_a_wrong_value(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as caught:
         StandaloneApplication(wsgi_app, {"workers": -1})
     assert caught.value.code == 1
-    text = "workers: -1 (set by the application): must be a whole number, 0 or more, or auto"
+    text = "workers: -1 (set by the application): must be a whole number from 0 to 1000, or auto"
     assert capsys.readouterr().err == f"Error: invalid value for {text}\n"
 
 

@@ -155,6 +155,16 @@ class TestBudgets:
         assert budgets.load(tmp_path / "b.json") == made
         assert budgets.overruns(COUNTS, made) == []
 
+    def test_an_unsteady_stage_has_no_budget(self) -> None:
+        counts = {"gthread": {"hello": {READ: 1010, BOOKKEEPING: 9000}}}
+        made = budgets.accepted(counts, budgets.Budgets("", {}))
+        assert made.counts == {"gthread": {"hello": {READ: 1050}}}
+        assert budgets.overruns(counts, made) == []
+        # Of another kind it is as steady as all others.
+        assert budgets.overruns({"sync": counts["gthread"]}, budgets.Budgets("", {})) == [
+            f"sync, hello: {stage} has no budget" for stage in (READ, BOOKKEEPING)
+        ]
+
 
 class TestPage:
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:

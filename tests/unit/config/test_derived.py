@@ -56,7 +56,10 @@ def test_schema() -> None:
     assert set(properties) == {row.name for row in ROWS} - {"config"}
     assert properties["threads"]["type"] == "integer"
     assert properties["threads"]["minimum"] == 0
-    assert properties["workers"]["anyOf"] == [{"type": "integer", "minimum": 0}, {"const": "auto"}]
+    assert properties["workers"]["anyOf"] == [
+        {"type": "integer", "minimum": 0, "maximum": 1000},
+        {"const": "auto"},
+    ]
     assert properties["header_map"]["enum"] == ["drop", "refuse", "dangerous"]
     assert "default" not in properties["chdir"]
 
