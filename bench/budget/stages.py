@@ -81,15 +81,16 @@ ASGI_PARTS = (
 class Kind:
     """A kind of worker: what the command line says of it, the application's module, and its parts.
 
-    unsteady: stages that have no budget, because what they cost depends on how long a request takes, and
-    callgrind makes it take so many times longer on one machine and so many on another.
+    unsteady: stages that have no budget, because what they cost depends on time, and callgrind makes all take
+    so many times longer on one machine and so many on another. The end of a connection comes with the next
+    one, or by itself and takes a turn of the loop of its own.
     """
 
     name: str
     options: str
     module: str
     parts: Sequence[Part]
-    unsteady: Sequence[str] = ()
+    unsteady: Sequence[str] = (ACCEPT,)
 
     def where(self, stage: str) -> list[str]:
         """The functions that a stage begins with."""
@@ -99,7 +100,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("sync", "-k sync", "apps", WSGI_PARTS),
     # A thread that has been in the application for long hands the loop over.
-    Kind("gthread", "-k gthread --threads 4", "apps", WSGI_PARTS, unsteady=(BOOKKEEPING,)),
+    Kind("gthread", "-k gthread --threads 4", "apps", WSGI_PARTS, unsteady=(ACCEPT, BOOKKEEPING)),
     Kind("asgi", "-k asgi --asgi-loop uvloop", "asgi_apps", ASGI_PARTS),
 )
 

@@ -175,7 +175,7 @@ class TestPage:
         allowed = budgets.accepted(self.counts(), budgets.Budgets("", {}))
         text = page.block(self.counts(), allowed)
         dash = "\N{EN DASH}"
-        assert f"| {MEANING['accept']} |  | 20,000 | 20,000 | {dash} | {dash} |" in text
+        assert f"| {MEANING['accept']} |  | 20,000 | {dash} | {dash} | {dash} |" in text
         assert "| `HeadParser.parse` | 2,900 | 2,900 | 14,800 | 14,800 |" in text
         assert "| all | without accept |  | 3,910 | 3,950 | 16,500 | 16,500 |" in text
         assert text.startswith(page.BEGIN)
