@@ -31,6 +31,11 @@ COMPILED = (
     "indrik/engine/*.py",
     "indrik/gateway/*.py",
     "indrik/scoreboard/*.py",
+    # What a line of the access log passes through.
+    "indrik/log/access_format.py",
+    "indrik/log/access_writer.py",
+    "indrik/log/atoms.py",
+    "indrik/log/handlers.py",
 )
 
 # Python's own flags ask for debugging information, which would be four fifths of a wheel and a third of the

@@ -37,7 +37,6 @@ NEVER_COMPILED = (
     "tests/unit/conformance/",
     "tests/unit/docsite/",
     "tests/unit/ext/",
-    "tests/unit/log/",
     "tests/unit/net/",
     "tests/unit/release/",
     "tests/unit/sessions/",

@@ -9,7 +9,16 @@ import pytest
 from tests.conftest import LONGEST, NEVER_COMPILED
 from tests.repo.source import ROOT, imported_names
 
-COMPILED = ("indrik.protocol", "indrik.engine", "indrik.gateway", "indrik.scoreboard")
+COMPILED = (
+    "indrik.protocol",
+    "indrik.engine",
+    "indrik.gateway",
+    "indrik.scoreboard",
+    "indrik.log.access_format",
+    "indrik.log.access_writer",
+    "indrik.log.atoms",
+    "indrik.log.handlers",
+)
 
 
 @pytest.mark.parametrize("prefix", [*NEVER_COMPILED, *LONGEST])

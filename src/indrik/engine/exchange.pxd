@@ -1,7 +1,6 @@
 from indrik.engine.inlet cimport Inlet
 from indrik.engine.ownership cimport Ownership
 from indrik.engine.timers cimport Timer
-from indrik.engine.transport cimport monotonic
 from indrik.protocol.request cimport Request
 
 cdef class Channel(Timer):

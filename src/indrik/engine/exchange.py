@@ -15,7 +15,7 @@ from indrik.engine.inlet import Inlet
 from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
 from indrik.engine.timers import NEVER, Timer
-from indrik.engine.transport import close_descriptor, monotonic
+from indrik.engine.transport import close_descriptor
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.request import Request
 
@@ -245,10 +245,6 @@ class Exchange:
         """Gives the body's storage back."""
         if self._body is not None:
             self._body.close()
-
-    def elapsed(self) -> float:
-        """Seconds since the handler began with the request."""
-        return monotonic() - self.started_at
 
     def waited(self) -> float:
         """Seconds that the whole request waited for the handler."""

@@ -3,6 +3,7 @@ from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.http_cycle cimport CycleOwner, HTTPCycle, open_cycle
 from indrik.gateway.response cimport Response
 from indrik.gateway.task cimport RequestTask
+from indrik.gateway.took cimport time_taken
 from indrik.gateway.websocket cimport WebSocketCycle
 
 cdef class ASGIGateway(CycleOwner):

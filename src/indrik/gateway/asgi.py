@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import datetime
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from indrik.gateway.keepalive import PingSchedule
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
+from indrik.gateway.took import time_taken
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import InvalidResponse
@@ -230,9 +230,7 @@ class ASGIGateway(CycleOwner):
         with contextlib.suppress(RequestRefused):
             environ = self._environs.build(exchange)
         if self._logs_access and not exchange.was_refused:
-            self._log.access(
-                response, exchange.request, environ, datetime.timedelta(0, exchange.elapsed())
-            )
+            self._log.access(response, exchange.request, environ, time_taken(exchange))
         if self._after is not None:
             self._after(exchange.request, environ, response)
 

@@ -3,6 +3,7 @@ from indrik.engine.exchange cimport Exchange, Shortcut
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.gateway.static_store cimport FileStore, Rendered, StaticFile, Variant
+from indrik.gateway.took cimport time_taken
 from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, render
 

@@ -28,6 +28,7 @@ from indrik.gateway.file_answer import FileAnswer, Headers, select
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.static_mounts import Mount
 from indrik.gateway.static_store import FileStore, Rendered, StaticFile, Variant
+from indrik.gateway.took import time_taken
 from indrik.protocol.codings import IDENTITY, choose_coding
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.request import Request
@@ -233,9 +234,7 @@ class StaticFiles(Shortcut):
         response._head = head
         response._overran = False
         assert self._on_access is not None
-        self._on_access(
-            response, exchange.request, environ, datetime.timedelta(0, exchange.elapsed())
-        )
+        self._on_access(response, exchange.request, environ, time_taken(exchange))
 
 
 def _keep_head(rendered: Rendered, tail: str, shown: Headers, head: ResponseHead) -> None:

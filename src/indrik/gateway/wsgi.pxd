@@ -4,6 +4,7 @@ from indrik.gateway.client cimport Client, client_of
 from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
+from indrik.gateway.took cimport time_taken
 from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, prepare
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import datetime
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from indrik.gateway.deadline import Deadline
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.file_wrapper import FileWrapper
 from indrik.gateway.response import Response, ResponseNotes
+from indrik.gateway.took import time_taken
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import UNKNOWN_LENGTH, InvalidResponse, prepare
 
@@ -350,9 +350,7 @@ class WSGIGateway(Handler):
             # For the hook: whatever the application has set came too late.
             response.status = RequestOverdue.status
         elif self._logs_access and not exchange.is_taken:
-            self._log.access(
-                response, exchange.request, environ or {}, datetime.timedelta(0, exchange.elapsed())
-            )
+            self._log.access(response, exchange.request, environ or {}, time_taken(exchange))
         if self._after is not None:
             _unshielded(exchange, self._after, exchange.request, environ, response)
 

@@ -5,16 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
+
+if cython.compiled:
+    from cython.cimports.cpython.unicode import (
+        PyUnicode_1BYTE_DATA,
+        PyUnicode_1BYTE_KIND,
+        PyUnicode_KIND,
+    )
+    from cython.cimports.libc.string import memcpy
 
 from indrik.errors import ConfigError
-from indrik.log.atoms import Atom, Environ, find_atom
-from indrik.log.escape import escape, escape_unquoted
+from indrik.log.atoms import Atom, Environ, find_atom, variable
+from indrik.log.escape import escape, escape_unquoted, needs_escape
 
 Line = Callable[[Any, Any, Any, Environ, timedelta], str]
 
 # printf-style formatting with a mapping, as in the Python Library Reference; "*" needs positional arguments.
 _PLACEHOLDER = re.compile(r"%(?:%|\((?P<key>[^()]*)\)(?P<how>[#0\- +]*[0-9]*(?:\.[0-9]*)?[hlL]?[a-zA-Z]))")
+
+_SPACES = 0x2020202020202020
+_QUOTES = 0x2222222222222222
+_BACKSLASHES = 0x5C5C5C5C5C5C5C5C
+_DELETES = 0x7F7F7F7F7F7F7F7F
+_ONES = 0x0101010101010101
+_HIGH_BITS = 0x8080808080808080
 
 
 class AccessFormat:
@@ -25,17 +45,19 @@ class AccessFormat:
     format."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
         self.unknown: list[str] = []
-        self._atoms: list[Atom] = []
-        self._template = self._parse(text)
-        self.line: Line = self._compile()
+        # The line in pieces; those of the placeholders are empty.
+        self._pieces: list[str] = []
+        # Each placeholder: its index among the pieces; the variable of the environ that it is, or ""; how to
+        # read it; whether it is unquoted; and how it is written, None for "%s".
+        self._places: list[tuple[int, str, Any, bool, str | None]] = []
+        self._parse(text)
 
-    def _parse(self, text: str) -> str:
-        pieces: list[str] = []
+    def _parse(self, text: str) -> None:
+        literal = ""
         at = 0
         while (percent := text.find("%", at)) >= 0:
-            pieces.append(text[at:percent])
+            literal += text[at:percent]
             match = _PLACEHOLDER.match(text, percent)
             if match is None:
                 raise ConfigError(
@@ -45,12 +67,14 @@ class AccessFormat:
             at = match.end()
             key = match["key"]
             if key is None:
-                pieces.append("%%")
+                literal += "%"
             else:
-                pieces.append("%" + match["how"])
-                self._atoms.append(self._atom(key, match))
-        pieces.append(text[at:])
-        return "".join(pieces)
+                atom = self._atom(key, match)
+                how = None if match["how"] == "s" else "%" + match["how"]
+                self._pieces += [literal, ""]
+                self._places.append((len(self._pieces) - 1, atom.variable, atom.read, atom.unquoted, how))
+                literal = ""
+        self._pieces.append(literal + text[at:])
 
     def _atom(self, key: str, match: re.Match[str]) -> Atom:
         atom = find_atom(key)
@@ -68,38 +92,64 @@ class AccessFormat:
             ) from None
         return atom
 
-    def _compile(self) -> Line:
-        template = self._template
-        reads = [atom.read for atom in self._atoms]
-        unquoted = [index for index, atom in enumerate(self._atoms) if atom.unquoted]
-        literal = template % tuple(0 if atom.number else "-" for atom in self._atoms)
-        quotes = literal.count('"')
-        plain = literal.isascii() and literal.isprintable() and "\\" not in literal
+    def line(self, log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
+        """The line of a finished request, without a line end; strings escaped, so that none leaves its
+        place.
+        """
+        pieces: list = self._pieces.copy()
+        place: tuple
+        value: Any
+        index: cython.Py_ssize_t
+        key: str
+        how: str | None
+        for place in self._places:
+            key = place[1]
+            if key:
+                value = variable(environ, key, "-")
+            else:
+                value = place[2](log, resp, req, environ, took)
+            if type(value) is not str and not isinstance(value, (int, float)):
+                value = str(value)
+            if type(value) is str:
+                if not _is_safe(value):
+                    value = escape_unquoted(value) if place[3] else escape(value)
+                elif place[3] and " " in value:
+                    value = escape_unquoted(value)
+            how = place[4]
+            if how is not None:
+                value = how % (value,)
+            index = place[0]
+            pieces[index] = value if type(value) is str else str(value)
+        return "".join(pieces)
 
-        def line(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
-            values = tuple([read(log, resp, req, environ, took) for read in reads])
-            text = template % values
-            # One look at the whole line instead of one at each value: when it holds printable ASCII, no
-            # backslash, and no quote beyond those of the format itself, then no value held anything to
-            # escape.
-            if (
-                plain
-                and text.isascii()
-                and text.isprintable()
-                and text.count('"') == quotes
-                and "\\" not in text
-            ):
-                for index in unquoted:
-                    if " " in values[index]:
-                        break
-                else:
-                    return text
-            safe = [value if isinstance(value, (int, float)) else escape(str(value)) for value in values]
-            for index in unquoted:
-                safe[index] = escape_unquoted(values[index])
-            return template % tuple(safe)
 
-        return line
+def _is_safe(text: str) -> cython.bint:
+    """Whether `text` is written as it is."""
+    if cython.compiled:
+        length: cython.Py_ssize_t = len(text)
+        # CPython stores a text in octets if and only if all of it is Latin-1 (PEP 393).
+        if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
+            return False
+        octets: cython.p_uchar = cython.cast(cython.p_uchar, PyUnicode_1BYTE_DATA(text))
+        octet: cython.uchar
+        word: cython.ulonglong
+        index: cython.Py_ssize_t = 0
+        while index + 8 <= length:
+            # Eight octets at once: no high bit is set below unless one is under 0x20, DEL or above, a quote
+            # or a backslash.
+            memcpy(cython.address(word), octets + index, 8)
+            if ((word - _SPACES) | ((word ^ _DELETES) - _ONES) | word) & _HIGH_BITS:
+                return False
+            if (((word ^ _QUOTES) - _ONES) | ((word ^ _BACKSLASHES) - _ONES)) & _HIGH_BITS:
+                return False
+            index += 8
+        while index < length:
+            octet = octets[index]
+            if octet < 32 or octet > 126 or octet == 34 or octet == 92:
+                return False
+            index += 1
+        return True
+    return not needs_escape(text)
 
 
 def _absent(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import binascii
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
 
 from indrik.log.escape import escape, needs_escape
 
@@ -24,7 +30,8 @@ Read = Callable[[Any, Any, Any, Environ, timedelta], Any]
 @dataclass(frozen=True, eq=False)
 class Atom:
     """One row. `number` says that ``%(X)d`` and its like are possible; `unquoted`, that spaces must be
-    escaped too because the default format writes it without quotes and a client chooses it."""
+    escaped too because the default format writes it without quotes and a client chooses it. `variable` is the
+    variable of the environ that `read` gives, with "-" where there is none, and empty for anything else."""
 
     name: str
     meaning: str
@@ -32,6 +39,7 @@ class Atom:
     read: Read
     number: bool = False
     unquoted: bool = False
+    variable: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +51,14 @@ class Family:
     meaning: str
     example: str
     reader: Callable[[str], Read | None]
+
+
+def variable(environ: Environ, name: str, default: str) -> Any:
+    """`environ.get(name, default)`."""
+    if cython.compiled and type(environ) is dict:
+        variables: dict = environ
+        return variables.get(name, default)
+    return environ.get(name, default)
 
 
 def user_of(environ: Environ) -> str:
@@ -61,15 +77,38 @@ def user_of(environ: Environ) -> str:
 
 def status_of(resp: Any) -> str:
     status = resp.status
-    return status.partition(" ")[0] if isinstance(status, str) else str(status)
+    if not isinstance(status, str):
+        return str(status)
+    text: str = status if type(status) is str else str.__str__(status)
+    end: cython.Py_ssize_t = text.find(" ")
+    return text if end < 0 else text[:end]
 
 
 def microseconds(took: timedelta) -> int:
     return (took.days * 86400 + took.seconds) * 1_000_000 + took.microseconds
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_shown: tuple[int, str] = (-1, "")
+
+
+def now_text() -> str:
+    """The time as the atom `t` shows it, in English whatever the locale; made once a second."""
+    global _shown
+    moment: cython.double = time.time()
+    second: cython.longlong = int(moment)
+    shown = _shown
+    if second != shown[0]:
+        local = time.localtime(second)
+        text = time.strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
+        # Both at once: another thread may look meanwhile.
+        _shown = shown = (second, text)
+    return shown[1]
+
+
 def _remote_address(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("REMOTE_ADDR") or "-"
+    return variable(environ, "REMOTE_ADDR", "") or "-"
 
 
 def _identity(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
@@ -85,28 +124,16 @@ def _date(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> A
 
 
 def _request_line(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    get = environ.get
-    return f"{get('REQUEST_METHOD', '-')} {get('RAW_URI', '-')} {get('SERVER_PROTOCOL', '-')}"
+    method = variable(environ, "REQUEST_METHOD", "-")
+    return f"{method} {variable(environ, 'RAW_URI', '-')} {variable(environ, 'SERVER_PROTOCOL', '-')}"
 
 
 def _status(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
     return status_of(resp)
 
 
-def _method(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("REQUEST_METHOD", "-")
-
-
-def _path(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("PATH_INFO", "-")
-
-
 def _query(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("QUERY_STRING", "")
-
-
-def _protocol(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("SERVER_PROTOCOL", "-")
+    return variable(environ, "QUERY_STRING", "")
 
 
 def _length(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
@@ -116,14 +143,6 @@ def _length(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) ->
 
 def _length_number(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
     return getattr(resp, "sent", None) or 0
-
-
-def _referer(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("HTTP_REFERER", "-")
-
-
-def _user_agent(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
-    return environ.get("HTTP_USER_AGENT", "-")
 
 
 def _seconds(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
@@ -179,6 +198,15 @@ def _response_header(name: str) -> Read:
     return read
 
 
+def _of_environ(name: str, meaning: str, example: str, key: str) -> Atom:
+    """The row of an atom that is a variable of the environ."""
+
+    def read(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:
+        return variable(environ, key, "-")
+
+    return Atom(name, meaning, example, read, variable=key)
+
+
 def _environ_variable(name: str) -> Read:
     spellings = tuple(dict.fromkeys((name, name.upper(), name.lower())))
 
@@ -205,15 +233,15 @@ ATOMS: dict[str, Atom] = {
             "t", "time at which the line is written, local time zone", "[23/Nov/2026:10:00:00 +0000]", _date
         ),
         Atom("r", "request line as received", "GET /notes?page=2 HTTP/1.1", _request_line),
-        Atom("m", "method", "GET", _method),
-        Atom("U", "path, percent-decoded, without the query", "/notes", _path),
+        _of_environ("m", "method", "GET", "REQUEST_METHOD"),
+        _of_environ("U", "path, percent-decoded, without the query", "/notes", "PATH_INFO"),
         Atom("q", "query string, empty when there is none", "page=2", _query),
-        Atom("H", "protocol version", "HTTP/1.1", _protocol),
+        _of_environ("H", "protocol version", "HTTP/1.1", "SERVER_PROTOCOL"),
         Atom("s", "status code", "200", _status),
         Atom("B", "bytes of body sent", "1024", _length_number, number=True),
         Atom("b", "bytes of body sent, `-` when the response does not count them", "1024", _length),
-        Atom("f", "Referer", "https://example.org/", _referer),
-        Atom("a", "User-Agent", "curl/8.5.0", _user_agent),
+        _of_environ("f", "Referer", "https://example.org/", "HTTP_REFERER"),
+        _of_environ("a", "User-Agent", "curl/8.5.0", "HTTP_USER_AGENT"),
         Atom("T", "time taken in whole seconds, days counted in", "0", _seconds, number=True),
         Atom("M", "time taken in milliseconds", "12", _milliseconds, number=True),
         Atom("D", "time taken in microseconds", "12034", _microseconds, number=True),

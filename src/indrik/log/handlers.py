@@ -80,7 +80,9 @@ class LogFile(OwnHandler, logging.FileHandler):
 
     def write_line(self, text: str) -> None:
         data = f"{text}\n".encode("utf-8", "backslashreplace")
-        self.acquire()
+        # As acquire(), without the calls of it: this is done for every request.
+        lock: Any = self.lock
+        lock.acquire()
         try:
             if self.stream is None:  # closed by a logging configuration that was loaded since
                 self.stream = self._open()
@@ -93,7 +95,7 @@ class LogFile(OwnHandler, logging.FileHandler):
         except OSError as error:
             self.losses.lost(error)
         finally:
-            self.release()
+            lock.release()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Past the stream's buffer, which would keep lines of a full disk and split long ones."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,15 +12,14 @@ from typing import Any, ClassVar
 
 from indrik.errors import ConfigError
 from indrik.log.access_format import AccessFormat, Line
-from indrik.log.atoms import ATOMS, JSON_FORMAT, Environ, SafeAtoms, all_atoms
+from indrik.log.access_writer import AccessWriter
+from indrik.log.atoms import ATOMS, JSON_FORMAT, Environ, SafeAtoms, all_atoms, now_text
 from indrik.log.capture import CAPTURE
 from indrik.log.handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
 from indrik.log.logconfig import apply_logconfig, drop_old_handlers, is_configured, restored_on_error
 from indrik.log.names import ACCESS, ERROR, share_gunicorn_names
 from indrik.log.outputs import Outputs
 from indrik.log.syslog import Syslog
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Logger:
@@ -54,9 +52,7 @@ class Logger:
         self.access_log = logging.getLogger(ACCESS)
         self.cfg = cfg
         self._line: Line | None = None
-        self._file: OwnHandler | None = None
-        self._file_formatter: logging.Formatter | None = None
-        self._now = (-1, "")
+        self._writer: AccessWriter | None = None
         self.setup(cfg)
 
     # ---- set-up
@@ -92,9 +88,12 @@ class Logger:
         self.cfg = cfg
         self.loglevel = loglevel
         self._line = line
-        plain = [handler for handler in access_handlers if isinstance(handler, (LogFile, Console))]
-        self._file = plain[0] if plain and self.access_fmt == "%(message)s" else None
-        self._file_formatter = self._file.formatter if self._file is not None else None
+        self._writer = None
+        if line is not None and self.access_fmt == "%(message)s":
+            for handler in access_handlers:
+                if isinstance(handler, (LogFile, Console)):
+                    self._writer = AccessWriter(self.access_log, line, handler)
+                    break
         self.access_enabled = _is_access_on(cfg) or type(self).access is not Logger.access
         for warning in warnings:
             self.warning("%s", warning)
@@ -170,29 +169,17 @@ class Logger:
         log."""
         if not self.access_enabled:
             return
-        log = self.access_log
-        if not log.isEnabledFor(logging.INFO):
-            return
         try:
+            writer = self._writer
+            if writer is not None and writer.write(self, resp, req, environ, request_time):
+                return
+            log = self.access_log
+            if not log.isEnabledFor(logging.INFO):
+                return
             line = self._line
-            if line is not None:
-                handlers = log.handlers
-                file = self._file
-                if (
-                    file is not None
-                    and len(handlers) == 1
-                    and handlers[0] is file
-                    and not log.filters
-                    and not log.propagate
-                    and not file.filters
-                    and file.formatter is self._file_formatter
-                    and file.level <= logging.INFO
-                ):
-                    file.write_line(line(self, resp, req, environ, request_time))
-                    return
-                if reads_only_messages(log):
-                    self._handle(line(self, resp, req, environ, request_time), ())
-                    return
+            if line is not None and reads_only_messages(log):
+                self._handle(line(self, resp, req, environ, request_time), ())
+                return
             self._handle_atoms(resp, req, environ, request_time)
         except Exception:
             self.error("Access line failed:\n%s", traceback.format_exc())
@@ -219,14 +206,8 @@ class Logger:
         return all_atoms(self, resp, req, environ, request_time)
 
     def now(self) -> str:
-        """The time as the atom `t` shows it, in English whatever the locale; made once a second."""
-        second = int(time.time())
-        made_at, text = self._now
-        if second != made_at:
-            local = time.localtime(second)
-            text = time.strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
-            self._now = (second, text)
-        return text
+        """The time as the atom `t` shows it."""
+        return now_text()
 
     # ---- files
     # ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from indrik.config import Config
 from indrik.errors import ConfigError
 from indrik.log.access_format import AccessFormat
+from indrik.log.escape import escape
 from tests.unit.log.support import TOOK, Request, Response, environ
 from tests.unit.log.test_atoms import Clock, basic
 
@@ -110,6 +111,24 @@ def test_a_value_that_is_no_string_is_escaped_too() -> None:
             return 'odd"\n'
 
     assert line('"%({x.odd}e)s"', environ(**{"x.odd": Odd()})) == r'"odd\x22\x0a"'
+
+
+def test_no_place_in_a_value_is_overlooked() -> None:
+    # Compiled, eight octets are looked at together.
+    for length in (1, 7, 8, 9, 16, 19):
+        for at in range(length):
+            for code in (*range(256), 0x100, 0x2028):
+                agent = "a" * at + chr(code) + "b" * (length - at - 1)
+                assert line('"%(a)s"', environ(HTTP_USER_AGENT=agent)) == f'"{escape(agent)}"'
+
+
+@pytest.mark.parametrize("written", ["200 OK", "200", "200 ", "503 A reason with words"])
+def test_the_code_of_a_status(written: str) -> None:
+    class Marked(str):
+        __slots__ = ()
+
+    assert line("%(s)s", resp=Response(written)) == written[:3]
+    assert line("%(s)s", resp=Response(Marked(written))) == written[:3]
 
 
 TEXT = st.text(st.characters(max_codepoint=0x17F), max_size=20)

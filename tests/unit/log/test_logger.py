@@ -171,6 +171,30 @@ class TestAccessLog:
             logging.disable(logging.NOTSET)
         assert paths.lines() == []
 
+    def test_a_disabled_logger_is_honoured(self, paths: Paths) -> None:
+        log = paths.logger()
+        log.access_log.disabled = True
+        access(log)
+        assert paths.lines() == []
+
+    def test_access_enabled_may_be_taken_back(self, paths: Paths) -> None:
+        log = paths.logger()
+        log.access_enabled = False
+        access(log)
+        assert paths.lines() == []
+
+    @pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG])
+    def test_a_lower_level_changes_nothing(self, paths: Paths, level: int) -> None:
+        log = paths.logger()
+        log.access_log.setLevel(level)
+        logging.root.setLevel(logging.DEBUG)
+        try:
+            access(log)
+        finally:
+            logging.root.setLevel(logging.WARNING)
+        assert len(paths.lines()) == 1
+        assert re.fullmatch(LINE, paths.lines()[0])
+
     def test_time_is_made_once_a_second_and_in_english(
         self, paths: Paths, monkeypatch: pytest.MonkeyPatch
     ) -> None:
