@@ -35,7 +35,9 @@ COMPILED = (
     "indrik/log/access_format.py",
     "indrik/log/access_writer.py",
     "indrik/log/atoms.py",
+    "indrik/log/escape.py",
     "indrik/log/handlers.py",
+    "indrik/log/json_lines.py",
 )
 
 # Python's own flags ask for debugging information, which would be four fifths of a wheel and a third of the

@@ -17,7 +17,9 @@ COMPILED = (
     "indrik.log.access_format",
     "indrik.log.access_writer",
     "indrik.log.atoms",
+    "indrik.log.escape",
     "indrik.log.handlers",
+    "indrik.log.json_lines",
 )
 
 

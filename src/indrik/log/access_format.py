@@ -12,14 +12,6 @@ if TYPE_CHECKING:
 else:
     from indrik import uncompiled as cython
 
-if cython.compiled:
-    from cython.cimports.cpython.unicode import (
-        PyUnicode_1BYTE_DATA,
-        PyUnicode_1BYTE_KIND,
-        PyUnicode_KIND,
-    )
-    from cython.cimports.libc.string import memcpy
-
 from indrik.errors import ConfigError
 from indrik.log.atoms import Atom, Environ, find_atom, variable
 from indrik.log.escape import escape, escape_unquoted, needs_escape
@@ -28,13 +20,6 @@ Line = Callable[[Any, Any, Any, Environ, timedelta], str]
 
 # printf-style formatting with a mapping, as in the Python Library Reference; "*" needs positional arguments.
 _PLACEHOLDER = re.compile(r"%(?:%|\((?P<key>[^()]*)\)(?P<how>[#0\- +]*[0-9]*(?:\.[0-9]*)?[hlL]?[a-zA-Z]))")
-
-_SPACES = 0x2020202020202020
-_QUOTES = 0x2222222222222222
-_BACKSLASHES = 0x5C5C5C5C5C5C5C5C
-_DELETES = 0x7F7F7F7F7F7F7F7F
-_ONES = 0x0101010101010101
-_HIGH_BITS = 0x8080808080808080
 
 
 class AccessFormat:
@@ -111,7 +96,7 @@ class AccessFormat:
             if type(value) is not str and not isinstance(value, (int, float)):
                 value = str(value)
             if type(value) is str:
-                if not _is_safe(value):
+                if needs_escape(value):
                     value = escape_unquoted(value) if place[3] else escape(value)
                 elif place[3] and " " in value:
                     value = escape_unquoted(value)
@@ -121,35 +106,6 @@ class AccessFormat:
             index = place[0]
             pieces[index] = value if type(value) is str else str(value)
         return "".join(pieces)
-
-
-def _is_safe(text: str) -> cython.bint:
-    """Whether `text` is written as it is."""
-    if cython.compiled:
-        length: cython.Py_ssize_t = len(text)
-        # CPython stores a text in octets if and only if all of it is Latin-1 (PEP 393).
-        if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
-            return False
-        octets: cython.p_uchar = cython.cast(cython.p_uchar, PyUnicode_1BYTE_DATA(text))
-        octet: cython.uchar
-        word: cython.ulonglong
-        index: cython.Py_ssize_t = 0
-        while index + 8 <= length:
-            # Eight octets at once: no high bit is set below unless one is under 0x20, DEL or above, a quote
-            # or a backslash.
-            memcpy(cython.address(word), octets + index, 8)
-            if ((word - _SPACES) | ((word ^ _DELETES) - _ONES) | word) & _HIGH_BITS:
-                return False
-            if (((word ^ _QUOTES) - _ONES) | ((word ^ _BACKSLASHES) - _ONES)) & _HIGH_BITS:
-                return False
-            index += 8
-        while index < length:
-            octet = octets[index]
-            if octet < 32 or octet > 126 or octet == 34 or octet == 92:
-                return False
-            index += 1
-        return True
-    return not needs_escape(text)
 
 
 def _absent(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> Any:

@@ -305,8 +305,10 @@ class SafeAtoms(dict[str, Any]):
     def __init__(self, atoms: Mapping[str, Any]) -> None:
         super().__init__(atoms)
         for key, value in atoms.items():
-            if isinstance(value, str) and needs_escape(value):
-                self[key] = escape(value)
+            if isinstance(value, str):
+                text = str.__str__(value)
+                if needs_escape(text):
+                    self[key] = escape(text)
         for name in UNQUOTED:
             value = self.get(name)
             if isinstance(value, str):

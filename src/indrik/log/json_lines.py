@@ -9,19 +9,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from json.encoder import encode_basestring_ascii as _quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from indrik.log.atoms import ATOMS, Environ, Read, microseconds, queued_of, status_of
+if TYPE_CHECKING:
+    import cython
+else:
+    from indrik import uncompiled as cython
+
+from indrik.log.atoms import ATOMS, Atom, Environ, Read, microseconds, queued_of, status_of, variable
+from indrik.log.escape import needs_escape
 
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """One row: a key of the object. `text` values are quoted; the others are JSON already."""
+    """One row: a key of the object. `text` values are quoted; the others are JSON already. `variable`: as of
+    an atom.
+    """
 
     name: str
     meaning: str
     read: Read
     text: bool = True
+    variable: str = ""
+
+
+def _of_atom(name: str, meaning: str, atom: Atom) -> Key:
+    return Key(name, meaning, atom.read, variable=atom.variable)
 
 
 _second: tuple[int, str, str] = (-1, "", "")
@@ -29,16 +42,18 @@ _second: tuple[int, str, str] = (-1, "", "")
 
 def _time(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
     global _second
-    milliseconds = int(time.time() * 1000)
-    second, date, offset = _second
-    if second != milliseconds // 1000:
-        second = milliseconds // 1000
+    moment: cython.double = time.time() * 1000
+    milliseconds: cython.longlong = int(moment)
+    second: cython.longlong = milliseconds // 1000
+    shown = _second
+    if shown[0] != second:
         local = time.localtime(second)
-        date = time.strftime("%Y-%m-%dT%H:%M:%S", local)
         offset = time.strftime("%z", local)
-        offset = f"{offset[:3]}:{offset[3:]}"
-        _second = (second, date, offset)
-    return f"{date}.{milliseconds % 1000:03d}{offset}"
+        shown = (second, time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{offset[:3]}:{offset[3:]}")
+        # At once: another thread may look meanwhile.
+        _second = shown
+    milliseconds %= 1000
+    return f"{shown[1]}.{milliseconds:03d}{shown[2]}"
 
 
 def _status(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
@@ -65,12 +80,12 @@ def _process(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -
 
 KEYS = (
     Key("time", "when the line is written: RFC 3339, local time zone, milliseconds", _time),
-    Key("remote_addr", "address of the peer, null for a unix socket", ATOMS["h"].read),
-    Key("user", "user name of HTTP Basic credentials", ATOMS["u"].read),
-    Key("method", "method", ATOMS["m"].read),
-    Key("path", "path, percent-decoded, without the query", ATOMS["U"].read),
-    Key("query", "query string", ATOMS["q"].read),
-    Key("protocol", "protocol version", ATOMS["H"].read),
+    _of_atom("remote_addr", "address of the peer, null for a unix socket", ATOMS["h"]),
+    _of_atom("user", "user name of HTTP Basic credentials", ATOMS["u"]),
+    _of_atom("method", "method", ATOMS["m"]),
+    _of_atom("path", "path, percent-decoded, without the query", ATOMS["U"]),
+    _of_atom("query", "query string", ATOMS["q"]),
+    _of_atom("protocol", "protocol version", ATOMS["H"]),
     Key("status", "status code, a number", _status, text=False),
     Key("bytes", "bytes of body sent, a number", _bytes, text=False),
     Key("duration_us", "time taken in microseconds, a number", _duration, text=False),
@@ -80,26 +95,42 @@ KEYS = (
         _queued,
         text=False,
     ),
-    Key("referer", "Referer", ATOMS["f"].read),
-    Key("user_agent", "User-Agent", ATOMS["a"].read),
+    _of_atom("referer", "Referer", ATOMS["f"]),
+    _of_atom("user_agent", "User-Agent", ATOMS["a"]),
     Key("pid", "process id of the worker, a number", _process, text=False),
 )
 
-_OBJECT = "{" + ", ".join(f'"{key.name}": %s' for key in KEYS) + "}"
+# The line in pieces, those of the values empty; and for each value its index, the variable of the environ
+# that it is (or ""), how to read it, and whether it is quoted.
+_PIECES: list[str] = []
+_PLACES: list[tuple[int, str, Read, bool]] = []
+for _key in KEYS:
+    _PIECES += [f'{", " if _PIECES else "{"}"{_key.name}": ', ""]
+    _PLACES.append((len(_PIECES) - 1, _key.variable, _key.read, _key.text))
+_PIECES.append("}")
 
 
 def json_line(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) -> str:
     """One JSON object, ASCII, without a line end. What the request did not have is null."""
-    values = [key.read(log, resp, req, environ, took) for key in KEYS]
-    return _OBJECT % tuple(
-        [_text(value) if key.text else value for key, value in zip(KEYS, values, strict=True)]
-    )
+    pieces: list = _PIECES.copy()
+    place: tuple
+    index: cython.Py_ssize_t
+    key: str
+    value: Any
+    for place in _PLACES:
+        key = place[1]
+        value = variable(environ, key, "-") if key else place[2](log, resp, req, environ, took)
+        index = place[0]
+        pieces[index] = _text(value) if place[3] else value
+    return "".join(pieces)
 
 
 def _text(value: Any) -> str:
-    if value == "-":
+    text: str = value if type(value) is str else str.__str__(str(value))
+    if text == "-":
         return "null"
-    text = str(value)
+    if not needs_escape(text):
+        return f'"{text}"'
     if not text.isascii():
         # PEP 3333 strings are bytes in latin-1; what they mean is UTF-8 on today's web.
         with suppress(UnicodeError):
