@@ -120,11 +120,11 @@ class ASGIGateway(CycleOwner):
         response._head = None
         response._overran = False
         if exchange.request.has_upgrade and wants_websocket(exchange.request):
-            websocket = open_websocket(
+            websocket: WebSocketCycle = open_websocket(
                 self, self._websocket, self._loop, self._context, exchange, response
             )
             self.cycles.add(websocket)
-            websocket.start()
+            websocket._begin()
             return
         cycle: HTTPCycle = open_cycle(self, self._loop, self._context, exchange, response)
         self.cycles.add(cycle)
