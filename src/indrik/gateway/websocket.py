@@ -175,8 +175,8 @@ class WebSocketCycle(Cycle):
             elif kind == FAILED:
                 refusal = event[1]
                 self._gateway.note_refusal(self._exchange, refusal)
-                self._close(refusal.code, "")
-                self._end_connection(refusal.code, "")
+                self._close(refusal.code, refusal.reason)
+                self._end_connection(refusal.code, refusal.reason)
         if self._receivers is not None:
             Cycle.tell(self)
 
