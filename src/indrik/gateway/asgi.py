@@ -16,11 +16,11 @@ from indrik.errors import ConnectionEnded
 from indrik.gateway.admission import Admission
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.http_cycle import CycleOwner, HTTPCycle, open_cycle
-from indrik.gateway.keepalive import PingSchedule
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
+from indrik.gateway.websocket_pings import PingSchedule
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import InvalidResponse
 from indrik.protocol.websocket_frames import InvalidMessage, WebSocketRefused
