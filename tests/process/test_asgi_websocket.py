@@ -219,6 +219,15 @@ def test_a_client_that_breaks_the_protocol(server: Server, data: bytes, code: in
     server.wait_for_log(f"disconnected /echo {code}", before + 1)
 
 
+def test_a_client_that_breaks_the_protocol_is_told_why(server: Server) -> None:
+    said = "The frames are malformed."
+    before = count(server, f"disconnected /echo 1002 '{said}'")
+    with opened(server, "/echo") as sock:
+        sock.sendall(frame(3, b"x"))
+        assert receive(sock) == (FIN | CLOSE, (1002).to_bytes(2, "big") + said.encode())
+    server.wait_for_log(f"disconnected /echo 1002 '{said}'", before + 1)
+
+
 @pytest.mark.parametrize("how", ["close", "reset", "half-close"])
 def test_a_client_that_vanishes(server: Server, how: str) -> None:
     before = count(server, "disconnected /echo 1006")

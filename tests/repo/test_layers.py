@@ -12,7 +12,6 @@ from tests.repo.source import ROOT, Import, cimports_of, imports, imports_of, mo
 # Part of the package -> layer. DESIGN.md draws the same table; test_design_shows_the_layers compares.
 LAYERS = {
     "errors": 0,
-    "_types": 0,
     "signals": 0,
     "refusals": 0,
     "uncompiled": 0,

@@ -9,11 +9,10 @@ from typing import Any
 
 from indrik.arbiter.generation import Generation
 from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, leave_relatives, live
+from indrik.arbiter.recycling import set_limits
 from indrik.arbiter.roster import Member, Roster
 from indrik.arbiter.stacks import open_stacks
 from indrik.arbiter.streams import flush_streams
-
-MIB = 1024 * 1024
 
 #: So often in a row a file that changes while the application is loaded was saved by somebody; from then on
 #: the application itself writes it.
@@ -66,7 +65,7 @@ class Nursery:
         times = (now, float(cfg.timeout), float(cfg.graceful_timeout))
         member = Member(pid, worker, slot, generation.number, seat, *times, stacks_fd=stacks)
         if cfg.max_worker_lifetime or cfg.max_worker_memory:
-            _set_limits(member, cfg)
+            set_limits(member, cfg)
         self._roster.add(member)
         return member
 
@@ -98,13 +97,3 @@ class Nursery:
             return worker
 
         live(self._server, make, generation.cfg, generation.log)
-
-
-def _set_limits(member: Member, cfg: Any) -> None:
-    """How old the worker may become, and how large: as the configuration says, and up to the jitter more."""
-    import random  # late: most configurations have no such limit
-
-    if cfg.max_worker_lifetime:
-        member.expires_in = cfg.max_worker_lifetime + random.uniform(0.0, cfg.max_worker_lifetime_jitter)
-    if cfg.max_worker_memory:
-        member.memory_limit = (cfg.max_worker_memory + random.randint(0, cfg.max_worker_memory_jitter)) * MIB

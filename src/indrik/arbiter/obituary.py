@@ -4,7 +4,6 @@ guess.
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
@@ -136,17 +135,6 @@ def _find_counter(proc: str, cgroups: str) -> str | None:
         except OSError:
             continue
     return None
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident set size (proc(5), statm) in bytes; 0 if the process is gone. Raises OSError where there is no
-    /proc.
-    """
-    try:
-        pages = int(_read(f"{_PROC}/{pid}/statm").split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def report(

@@ -15,12 +15,12 @@ from indrik.errors import ConnectionEnded
 from indrik.gateway.admission import Admission
 from indrik.gateway.environ import EnvironBuilder
 from indrik.gateway.http_cycle import CycleOwner, HTTPCycle, open_cycle
-from indrik.gateway.keepalive import PingSchedule
 from indrik.gateway.response import Response, ResponseNotes
 from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
 from indrik.gateway.took import time_taken
 from indrik.gateway.websocket import WebSocketCycle, WebSocketSettings, open_websocket
+from indrik.gateway.websocket_pings import PingSchedule
 from indrik.protocol.refusals import RequestOverdue, RequestRefused
 from indrik.protocol.response import InvalidResponse
 from indrik.protocol.websocket_frames import InvalidMessage, WebSocketRefused
@@ -120,11 +120,11 @@ class ASGIGateway(CycleOwner):
         response._head = None
         response._overran = False
         if exchange.request.has_upgrade and wants_websocket(exchange.request):
-            websocket = open_websocket(
+            websocket: WebSocketCycle = open_websocket(
                 self, self._websocket, self._loop, self._context, exchange, response
             )
             self.cycles.add(websocket)
-            websocket.start()
+            websocket._begin()
             return
         cycle: HTTPCycle = open_cycle(self, self._loop, self._context, exchange, response)
         self.cycles.add(cycle)

@@ -102,14 +102,9 @@ class EnvironBuilder:
             template["SERVER_NAME"] = listener.address[0]
             template["SERVER_PORT"] = str(listener.address[1])
             template["REMOTE_PORT"] = ""
-        # Compiled, a dictionary that is written down has its room made at once, and CPython then takes it for
-        # one whose keys may be anything: slower to search and half as large again. One that grows is not, and
-        # a copy is what its original was.
-        grown: dict[str, Any] = {}
-        for key, value in template.items():
-            grown[key] = value
-        self._templates[listener] = grown
-        return grown
+        template = grown(template)
+        self._templates[listener] = template
+        return template
 
     def build(self, exchange: Exchange) -> dict:
         """The environ of `exchange`.
@@ -245,6 +240,19 @@ class EnvironBuilder:
             name, port = host, ""
         environ["SERVER_NAME"] = name or "localhost"
         environ["SERVER_PORT"] = port or ("443" if environ["wsgi.url_scheme"] == "https" else "80")
+
+
+def grown(template: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `template` that was filled key by key.
+
+    Compiled, a dictionary that is written down has its room made at once, and CPython then takes it for one
+    whose keys may be anything: slower to search and half as large again. One that grows is not, and a copy is
+    what its original was.
+    """
+    filled: dict[str, Any] = {}
+    for key, value in template.items():
+        filled[key] = value
+    return filled
 
 
 def default_script_name() -> str:

@@ -46,7 +46,8 @@ class FlaskFramework:
         self.body_limit: int = config.get("MAX_CONTENT_LENGTH") or 0
         hosts = config.get("TRUSTED_HOSTS")
         # A middleware around the application may change the host (ProxyFix does): then Flask judges it.
-        self._trusted_hosts: list[str] | None = list(hosts) if hosts and not _is_wrapped(flask) else None
+        judges = bool(hosts) and is_own_wsgi_app(flask, flask.wsgi_app)
+        self._trusted_hosts: list[str] | None = list(hosts) if judges else None
         self._scheme: str = config.get("PREFERRED_URL_SCHEME") or "http"
         self._get_host: Any = None
         if self._trusted_hosts is not None:
@@ -96,7 +97,7 @@ class FlaskFramework:
                 raise UntrustedHost(f"host {host or server[0]!r} is not in Flask's TRUSTED_HOSTS") from None
 
 
-def _is_wrapped(flask: Any) -> bool:
-    """Whether `flask.wsgi_app` was replaced, as for a middleware."""
-    method = getattr(flask.wsgi_app, "__func__", None)
-    return method is None or method is not getattr(type(flask), "wsgi_app", None)
+def is_own_wsgi_app(flask: Any, application: Any) -> bool:
+    """Whether `application` is the method `wsgi_app` of `flask` itself, and not a middleware."""
+    method = getattr(application, "__func__", None)
+    return method is not None and method is getattr(type(flask), "wsgi_app", None)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from zlib import adler32
 
 from indrik.gateway.file_answer import Headers
+from indrik.gateway.flask_app import is_own_wsgi_app
 from indrik.gateway.static_mounts import Mount
 
 #: The variable part of the rule by which Flask serves a folder.
@@ -147,4 +148,4 @@ def _is_plain(flask: Any) -> bool:
     inner = flask.wsgi_app
     while f"{type(inner).__module__}.{type(inner).__name__}" == "werkzeug.middleware.proxy_fix.ProxyFix":
         inner = inner.app
-    return getattr(inner, "__func__", None) is getattr(type(flask), "wsgi_app", None)
+    return is_own_wsgi_app(flask, inner)

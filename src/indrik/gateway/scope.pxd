@@ -5,7 +5,6 @@ from indrik.protocol.request cimport Request
 cdef dict _ASGI
 
 cdef class ScopeBuilder:
-    cdef object _settings
     cdef EnvironBuilder _environs
     cdef str _root_path
     cdef bytes _raw_root_path

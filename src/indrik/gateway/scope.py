@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -12,7 +11,7 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.exchange import Exchange
-from indrik.gateway.environ import EnvironBuilder
+from indrik.gateway.environ import EnvironBuilder, grown
 from indrik.net.listeners import Listener
 from indrik.protocol.fields import HOST
 from indrik.protocol.request import Request
@@ -23,26 +22,18 @@ _ASGI: dict[str, Any] = {"version": "3.0", "spec_version": "2.5"}
 _WEBSOCKET_EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 
 
-@dataclass(frozen=True)
-class ScopeSettings:
-    """What the scope says besides the request.
+class ScopeBuilder:
+    """Makes scopes for one worker.
 
-    state: what lifespan start-up has left, None without lifespan; each request gets a copy.
+    environs: knows what proxies may say of the client. state: what lifespan start-up has left, None without
+    lifespan; each request gets a copy.
     """
 
-    root_path: str = ""
-    state: dict[str, Any] | None = None
-
-
-class ScopeBuilder:
-    """Makes scopes for one worker. `environs` knows what proxies may say of the client."""
-
-    def __init__(self, settings: ScopeSettings, environs: EnvironBuilder) -> None:
-        self._settings = settings
+    def __init__(self, environs: EnvironBuilder, root_path: str, state: dict[str, Any] | None) -> None:
         self._environs = environs
-        self._root_path = settings.root_path.rstrip("/")
+        self._root_path = root_path.rstrip("/")
         self._raw_root_path = _raw(self._root_path)
-        self._state = settings.state
+        self._state = state
         self._extensions: dict[str, dict[str, Any]] = {
             "http.response.early_hint": {},
             "http.response.pathsend": {},
@@ -71,12 +62,9 @@ class ScopeBuilder:
         }
         if self._state is None:
             del template["state"]
-        # See `EnvironBuilder._template`: one that grows is quicker to search.
-        grown: dict[str, Any] = {}
-        for key, value in template.items():
-            grown[key] = value
-        self._templates[listener] = grown
-        return grown
+        template = grown(template)
+        self._templates[listener] = template
+        return template
 
     def build(self, exchange: Exchange) -> dict:
         """The scope of `exchange`. Raises what `EnvironBuilder.build` raises."""

@@ -24,8 +24,7 @@ from indrik.protocol.codings import IDENTITY
 from indrik.protocol.response import ResponseHead
 
 #: Seconds for which what was found at a path, or that nothing was, is believed.
-FRESH = 1.0
-_FRESH = FRESH
+_FRESH = 1.0
 
 #: Files up to so many bytes are kept in memory; so many bytes, and so many files, in all.
 _SMALL = 1 << 17

@@ -79,14 +79,8 @@ class RequestTask:
         self._asyncio_future_blocking = False
         self._log_destroy_pending = True
 
-    def start(self) -> None:
-        """Begins to run. Not from inside of a task."""
-        self._begin()
-
     def _begin(self) -> None:
-        """Runs `_run` in the task's context, which sets the coroutine, and its first step. Not from inside of
-        a task.
-        """
+        """Makes the coroutine and runs its first step, in the task's context. Not from inside of a task."""
         if cython.compiled:
             context: object = self._context
             PyContext_Enter(context)

@@ -33,9 +33,9 @@ _CLOSING = 3  # a close frame was sent, the client's has not come
 _CLOSED = 4
 
 #: Close codes of RFC 6455 section 7.4.1 and the registry that it founded.
-ABNORMAL = 1006
-INTERNAL_ERROR = 1011
-SERVICE_RESTART = 1012
+_ABNORMAL = 1006
+_INTERNAL_ERROR = 1011
+_SERVICE_RESTART = 1012
 
 #: Bytes of messages that wait for the application before the client is not read further.
 _MOST_HELD = 65536
@@ -131,7 +131,7 @@ class WebSocketCycle(Cycle):
         is_gone = self._state in (_CLOSING, _CLOSED)
         unfinished = ""
         if self._state == _OPEN:
-            self._close(NORMAL if error is None else INTERNAL_ERROR, "")
+            self._close(NORMAL if error is None else _INTERNAL_ERROR, "")
         elif self._state == _CONNECTING:
             unfinished = "without accepting or refusing"
             self._state = _CLOSED
@@ -175,8 +175,8 @@ class WebSocketCycle(Cycle):
             elif kind == FAILED:
                 refusal = event[1]
                 self._gateway.note_refusal(self._exchange, refusal)
-                self._close(refusal.code, "")
-                self._end_connection(refusal.code, "")
+                self._close(refusal.code, refusal.reason)
+                self._end_connection(refusal.code, refusal.reason)
         if self._receivers is not None:
             Cycle.tell(self)
 
@@ -203,7 +203,7 @@ class WebSocketCycle(Cycle):
         """The connection has ended without a close frame."""
         if self._state != _CLOSED:
             self._end_connection(
-                self._close_code if self._state == _CLOSING else ABNORMAL, self._close_reason
+                self._close_code if self._state == _CLOSING else _ABNORMAL, self._close_reason
             )
 
     def _end_connection(self, code: int, reason: str) -> None:
@@ -349,7 +349,7 @@ class WebSocketCycle(Cycle):
         self._was_left = True
         if self._state == _CONNECTING:
             self._state = _CLOSED
-            self._close_code = ABNORMAL
+            self._close_code = _ABNORMAL
             self._deny(403)
             Cycle.tell(self)
         elif self._state == _OPEN:
@@ -382,11 +382,11 @@ class WebSocketCycle(Cycle):
             self._exchange.abort()
             self._lost()
 
-    def go_away(self, code: int = SERVICE_RESTART) -> None:
+    def go_away(self) -> None:
         """Closes the connection because the worker leaves; the application hears of it as of any other
         close.
         """
-        self._close(code, "")
+        self._close(_SERVICE_RESTART, "")
 
     def ping(self) -> None:
         """Asks whether the client is still there."""
@@ -401,7 +401,7 @@ class WebSocketCycle(Cycle):
     def drop(self) -> None:
         """Ends the connection of a client that does not answer."""
         if self._state in (_OPEN, _CLOSING):
-            self._close_code = INTERNAL_ERROR
+            self._close_code = _INTERNAL_ERROR
             self._close_reason = "keepalive ping timeout"
             self._state = _CLOSING
             self._give_up()
@@ -436,7 +436,7 @@ class WebSocketCycle(Cycle):
         if data:
             response._write(data, UNKNOWN_LENGTH if more else len(data))
         if not more:
-            self._close_code = ABNORMAL
+            self._close_code = _ABNORMAL
             self._exchange.owner = None
             response._end()
             self._state = _CLOSED
@@ -467,7 +467,7 @@ def open_websocket(
     cycle._receivers = None
     cycle._drainers = None
     cycle._gave_connect = False
-    cycle._close_code = ABNORMAL
+    cycle._close_code = _ABNORMAL
     cycle._close_reason = ""
     cycle._closer = None
     cycle._was_left = False

@@ -26,7 +26,7 @@ class AccessFormat:
     """One format. `line(log, resp, req, environ, took)` reads the atoms that the format names and nothing
     else.
 
-    `unknown` lists the keys that are no atom; they print as ``-``. Raises ConfigError when the text is not a
+    `unknown` lists the keys that are no atom; they print as `-`. Raises ConfigError when the text is not a
     format."""
 
     def __init__(self, text: str) -> None:

@@ -1,7 +1,7 @@
 """The table of access log atoms: one row each, with what it means and how it is read from a finished request.
 
-The compiled format, :meth:`Logger.atoms`, the warning about an unknown atom and the reference page all come
-from :data:`ATOMS` and :data:`FAMILIES`; an atom is added here and nowhere else."""
+The compiled format, `Logger.atoms`, the warning about an unknown atom and the reference page all come
+from `ATOMS` and `FAMILIES`; an atom is added here and nowhere else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Read = Callable[[Any, Any, Any, Environ, timedelta], Any]
 
 @dataclass(frozen=True, eq=False)
 class Atom:
-    """One row. `number` says that ``%(X)d`` and its like are possible; `unquoted`, that spaces must be
+    """One row. `number` says that `%(X)d` and its like are possible; `unquoted`, that spaces must be
     escaped too because the default format writes it without quotes and a client chooses it. `variable` is the
     variable of the environ that `read` gives, with "-" where there is none, and empty for anything else."""
 
@@ -44,7 +44,7 @@ class Atom:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Atoms of the form ``{key}SUFFIX``; `reader` makes the read function of one key, None where there is no
+    """Atoms of the form `{key}SUFFIX`; `reader` makes the read function of one key, None where there is no
     such key."""
 
     suffix: str
@@ -219,7 +219,7 @@ def _environ_variable(name: str) -> Read:
     return read
 
 
-#: What no other server's atoms have: key of ``{key}x`` -> read function.
+#: What no other server's atoms have: key of `{key}x` -> read function.
 EXTRAS: dict[str, Read] = {"queue": _queued, "route": _route}
 
 
@@ -273,7 +273,7 @@ UNQUOTED = tuple(name for name, atom in ATOMS.items() if atom.unquoted)
 
 
 def find_atom(key: str) -> Atom | None:
-    """The row for the key of one ``%(key)s``; rows of a family are made on demand. None when there is no such
+    """The row for the key of one `%(key)s`; rows of a family are made on demand. None when there is no such
     atom."""
     if key in ATOMS:
         return ATOMS[key]
@@ -298,7 +298,7 @@ def all_atoms(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) 
 
 
 class SafeAtoms(dict[str, Any]):
-    """Atoms as a log record carries them: strings escaped once, a missing atom reads as ``-``, header and
+    """Atoms as a log record carries them: strings escaped once, a missing atom reads as `-`, header and
     variable names in any case. Named and shaped as Gunicorn's, for subclasses that set
     `atoms_wrapper_class`."""
 

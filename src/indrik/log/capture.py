@@ -38,7 +38,7 @@ class OutputCapture:
         return self._saved.get(number, number)
 
     def stop(self) -> None:
-        """Give both outputs back to where they went before :meth:`start`."""
+        """Give both outputs back to where they went before `start`."""
         _flush()
         while self._saved:
             number, saved = self._saved.popitem()

@@ -31,7 +31,7 @@ _HIGH_BITS = 0x8080808080808080
 
 
 def needs_escape(text: str) -> cython.bint:
-    """Whether :func:`escape` would change `text`; several times cheaper than a search with an expression."""
+    """Whether `escape` would change `text`; several times cheaper than a search with an expression."""
     if cython.compiled:
         length: cython.Py_ssize_t = len(text)
         # CPython stores a text in octets if and only if all of it is Latin-1 (PEP 393).
@@ -60,15 +60,15 @@ def needs_escape(text: str) -> cython.bint:
 
 
 def escape(text: str) -> str:
-    r"""`text` with every double quote, backslash, control and non-ASCII character written as ``\xhh``.
+    r"""`text` with every double quote, backslash, control and non-ASCII character written as `\xhh`.
 
-    WSGI strings carry bytes as latin-1 (PEP 3333), so a character up to U+00FF is one byte and one ``\xhh``.
+    WSGI strings carry bytes as latin-1 (PEP 3333), so a character up to U+00FF is one byte and one `\xhh`.
     A character beyond is written as the bytes of its UTF-8 form."""
     return _UNSAFE.sub(_hex, text) if needs_escape(text) else text
 
 
 def escape_unquoted(text: str) -> str:
-    """As :func:`escape`, spaces included: for values that stand without quotes, where a space would add a
+    """As `escape`, spaces included: for values that stand without quotes, where a space would add a
     column."""
     return _UNSAFE_UNQUOTED.sub(_hex, text)
 

@@ -60,7 +60,7 @@ def is_configured(cfg: Any) -> bool:
 def apply_logconfig(cfg: Any, loggers: Iterable[logging.Logger]) -> set[logging.Logger]:
     """Load the configuration, if there is one. Returns those of `loggers` that it names.
 
-    Raises ConfigError; :func:`restored_on_error` undoes half of a configuration.
+    Raises ConfigError; `restored_on_error` undoes half of a configuration.
     """
     # A configuration replaces the handlers of the loggers that it names: whether the mark is gone tells.
     marks = {log: logging.NullHandler() for log in loggers}

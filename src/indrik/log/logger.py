@@ -55,8 +55,7 @@ class Logger:
         self._writer: AccessWriter | None = None
         self.setup(cfg)
 
-    # ---- set-up
-    # -----------------------------------------------------------------------------------------------
+    # --- set-up ---
 
     def setup(self, cfg: Any) -> None:
         """Make the loggers what `cfg` says: at start, and again on a reload. All or nothing."""
@@ -131,8 +130,7 @@ class Logger:
             return None, []
         return compiled.line, [_unknown_atom(key) for key in compiled.unknown]
 
-    # ---- the error log
-    # ----------------------------------------------------------------------------------------
+    # --- the error log ---
 
     def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         self.error_log.critical(msg, *args, **_from_caller(kwargs))
@@ -161,8 +159,7 @@ class Logger:
             lvl = self.LOG_LEVELS.get(lvl.lower(), logging.INFO)
         self.error_log.log(lvl, msg, *args, **_from_caller(kwargs))
 
-    # ---- the access log
-    # ---------------------------------------------------------------------------------------
+    # --- the access log ---
 
     def access(self, resp: Any, req: Any, environ: Environ, request_time: timedelta) -> None:
         """Worker only. One line for a finished request. Never raises: a line that fails is told in the error
@@ -209,8 +206,7 @@ class Logger:
         """The time as the atom `t` shows it."""
         return now_text()
 
-    # ---- files
-    # ------------------------------------------------------------------------------------------------
+    # --- files ---
 
     def reopen_files(self) -> None:
         """Both sides, on USR1. Open every log file of every logger again, by name; one that cannot be is

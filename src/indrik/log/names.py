@@ -1,8 +1,8 @@
 """The server's two loggers, and the Gunicorn names under which they answer too.
 
-Policy kept here only: ``gunicorn``, ``gunicorn.error`` and ``gunicorn.access`` are the same logger objects as
-``indrik``, ``indrik.error`` and ``indrik.access``. So one logging configuration, one filter in a
-configuration file, or an application that borrows the handlers of ``gunicorn.error`` works under both servers
+Policy kept here only: `gunicorn`, `gunicorn.error` and `gunicorn.access` are the same logger objects as
+`indrik`, `indrik.error` and `indrik.access`. So one logging configuration, one filter in a
+configuration file, or an application that borrows the handlers of `gunicorn.error` works under both servers
 without a word about either."""
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def share_gunicorn_names() -> None:
     """Make each of Gunicorn's logger names mean our logger. May be called again; the second call changes
     nothing.
 
-    A configuration file often calls ``getLogger("gunicorn.error")`` before the server has made its own
+    A configuration file often calls `getLogger("gunicorn.error")` before the server has made its own
     loggers. Such an object is kept alive by its holder, so replacing the registry's entry is not enough: it
-    is given the state of ours (one ``__dict__`` for both), and what had been attached to it moves over."""
+    is given the state of ours (one `__dict__` for both), and what had been attached to it moves over."""
     registry = logging.Logger.manager.loggerDict
     for name, own_name in GUNICORN_NAMES.items():
         own = logging.getLogger(own_name)

@@ -33,7 +33,7 @@ class RefusalLog:
     """Worker only. At most `lines_per_second` warnings a second for each kind, then one line with how many
     were not.
 
-    The summary of a kind is written by the next refusal of it in a later second, or by :meth:`flush`, which
+    The summary of a kind is written by the next refusal of it in a later second, or by `flush`, which
     the worker calls from its timer and once before it exits."""
 
     def __init__(
@@ -46,7 +46,7 @@ class RefusalLog:
         self._limit = lines_per_second
         self._clock = clock
         self._counts: dict[str, _Count] = {}
-        #: Whether :meth:`flush` has something to say: cheap to ask in a loop.
+        #: Whether `flush` has something to say: cheap to ask in a loop.
         self.has_suppressed = False
 
     def refused(self, kind: str, addr: object, message: str) -> None:

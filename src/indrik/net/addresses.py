@@ -16,11 +16,13 @@ from indrik.errors import ConfigError
 #: inherited descriptor.
 Address: TypeAlias = tuple[str, int] | str | int
 
+_DEFAULT_PORT = 8000
+
 _FD = re.compile(r"fd://(\d+)")
 
 
-def parse_address(text: str, default_port: int = 8000) -> Address:
-    """The address that `text` names. A host alone gets `default_port`, a port alone every IPv4 interface.
+def parse_address(text: str) -> Address:
+    """The address that `text` names. A host alone gets the port 8000, a port alone every IPv4 interface.
 
     Raises ConfigError, with the right spelling where one can be guessed.
     """
@@ -38,7 +40,7 @@ def parse_address(text: str, default_port: int = 8000) -> Address:
         raise ConfigError(
             f"invalid address {text!r}: known schemes are tcp://, unix: and fd://, not {scheme}://"
         )
-    return _parse_tcp(text, rest if mark else text, default_port)
+    return _parse_tcp(text, rest if mark else text)
 
 
 def format_address(address: Address) -> str:
@@ -70,7 +72,7 @@ def _parse_unix(text: str) -> str:
     return path
 
 
-def _parse_tcp(text: str, netloc: str, default_port: int) -> tuple[str, int]:
+def _parse_tcp(text: str, netloc: str) -> tuple[str, int]:
     if netloc.startswith("["):
         host, bracket, rest = netloc[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
@@ -88,7 +90,7 @@ def _parse_tcp(text: str, netloc: str, default_port: int) -> tuple[str, int]:
     if host.isdigit() and port_text is None:
         raise ConfigError(f"invalid address {text!r}: a port alone is written :{host}")
     if port_text is None:
-        return host.lower(), default_port
+        return host.lower(), _DEFAULT_PORT
     if not (port_text.isascii() and port_text.isdigit()) or int(port_text) > 65535:
         raise ConfigError(f"invalid address {text!r}: {port_text!r} is not a port (0 to 65535)")
     return host.lower(), int(port_text)

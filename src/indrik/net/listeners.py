@@ -119,21 +119,17 @@ class Listener:
 def create_sockets(
     cfg: _BindSettings,
     log: _Log,
-    fds: Sequence[int] | None = None,
     *,
     addresses: Sequence[Address] | None = None,
     tries: int = BIND_TRIES,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Listener]:
-    """The listeners that `cfg` asks for (of them only `addresses`), or one for each of `fds`, which were made
-    elsewhere.
+    """The listeners that `cfg` asks for, of them only `addresses` if these are given.
 
     An address that is taken is tried `tries` times, a second apart. Raises BindError; nothing stays open
     then.
     """
     scheme = "https" if cfg.is_ssl else "http"
-    if fds:
-        return [adopt(fd, scheme) for fd in fds]
     with contextlib.ExitStack() as undo:
         made: list[Listener] = []
         for address in cfg.address if addresses is None else addresses:
@@ -164,7 +160,7 @@ def adopt(fd: int, scheme: str = "http", owns_file: bool = False) -> Listener:
     return Listener(sock, scheme, owns_file)
 
 
-def open_listener(address: Address, cfg: _BindSettings, scheme: str = "http") -> Listener:
+def open_listener(address: Address, cfg: _BindSettings, scheme: str) -> Listener:
     """Bind and listen, one try. Raises OSError as bind(2) does, BindError for a path that is no socket."""
     if isinstance(address, int):
         listener = adopt(address, scheme)

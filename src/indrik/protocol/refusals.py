@@ -145,7 +145,9 @@ class RequestTimedOut(RequestRefused):
 
 
 class QueueTimedOut(RequestRefused):
-    """The server's own fault: no thread or greenlet was free for `queue_timeout`."""
+    """The server's own fault: no thread or greenlet was free for `queue_timeout`, or `limit_concurrency` was
+    reached for so long.
+    """
 
     status = "503 Service Unavailable"
     reason = "The server is busy; try again later."

@@ -70,7 +70,7 @@ class InvalidPayload(WebSocketRefused):
 
 
 class MessageTooBig(WebSocketRefused):
-    """A message is larger than `ws_max_size`."""
+    """A message is larger than `websocket_max_message_size`."""
 
     code = TOO_BIG
     reason = "The message is larger than this server accepts."

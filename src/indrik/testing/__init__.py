@@ -6,6 +6,11 @@
         check_worker("mypackage.workers.MyWorker").raise_if_broken()
 
 or, on the command line, `python -m indrik.testing -k mypackage.workers.MyWorker`.
+
+Tests call it, and nothing of the server does. Start reading in `suite`, which runs the checks over one kind,
+and in `promises`, what a check is; the checks themselves are in `checks`. `server` and `client` are the real
+command and a client of it, `wsgi` and `asgi` the application that it serves, which leaves its `notes` in a
+file.
 """
 
 from __future__ import annotations

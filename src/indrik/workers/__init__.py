@@ -3,7 +3,8 @@ imports nothing.
 
 The arbiter makes them by `cfg.worker_class`. Start reading in `base`, the contract with the arbiter, and
 `serving`, what all kinds have of the engine; then `sync`, the smallest kind. `interface` finds out what an
-application speaks; `reloader` and `deadlines` are threads that some workers have.
+application speaks; `reloader` and `deadlines` are threads that some workers have, `patching` and `hub` what
+the gevent kind does with gevent.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from indrik.engine.hosted import HostedEngine
 from indrik.gateway.asgi import ASGIGateway
 from indrik.gateway.http_cycle import HTTPCycle
 from indrik.gateway.lifespan import Lifespan
-from indrik.gateway.scope import ScopeBuilder, ScopeSettings
+from indrik.gateway.scope import ScopeBuilder
 from indrik.gateway.task import RequestTask
 from indrik.gateway.websocket import WebSocketSettings
 from indrik.protocol.websocket_extensions import DeflateSettings
@@ -78,7 +78,7 @@ class ASGIWorker(ServingWorker):
         environs = self.make_environs(script_name="")
         return ASGIGateway(
             self.wsgi,
-            ScopeBuilder(ScopeSettings(cfg.root_path, state), environs),
+            ScopeBuilder(environs, cfg.root_path, state),
             environs,
             self.log,
             slot,

@@ -1,5 +1,5 @@
-"""What every kind that serves WSGI applications shares: the engine, the gateway, the hooks around a request,
-and how a worker leaves.
+"""What all kinds share: the engine with its limits, files and siblings, the hooks around a request, and how a
+worker leaves. And the gateway of those that serve WSGI applications; `gasgi` has another one.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from indrik.arbiter.obituary import (
     explain_abort,
     explain_death,
     report,
-    resident_bytes,
     signal_name,
     what_it_serves,
     why_it_cannot_react,
@@ -134,11 +133,6 @@ def test_stacks_are_taken_once() -> None:
 def test_own_process_can_react() -> None:
     assert why_it_cannot_react(os.getpid()) == ""
     assert why_it_cannot_react(2**22 + 1) == ""
-
-
-def test_resident_bytes() -> None:
-    assert resident_bytes(os.getpid()) > 1024 * 1024
-    assert resident_bytes(2**22 + 1) == 0
 
 
 class TestOutOfMemory:

@@ -7,7 +7,7 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-from indrik.arbiter.recycling import MEMORY_INTERVAL, Recycling
+from indrik.arbiter.recycling import MEMORY_INTERVAL, Recycling, resident_bytes
 from indrik.arbiter.roster import Member
 from indrik.scoreboard.board import Scoreboard
 
@@ -58,3 +58,8 @@ def test_who_leaves_or_boots_is_left_alone(log: Any) -> None:
     Recycling().check([leaving, booting], log, NOW)
     assert not leaving.outworn
     assert not booting.outworn
+
+
+def test_resident_bytes() -> None:
+    assert resident_bytes(os.getpid()) > 1024 * 1024
+    assert resident_bytes(2**22 + 1) == 0

@@ -60,10 +60,6 @@ def test_refused_with_the_reason(text: str, said: str) -> None:
         parse_address(text)
 
 
-def test_default_port() -> None:
-    assert parse_address("host", 80) == ("host", 80)
-
-
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
