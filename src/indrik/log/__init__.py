@@ -2,8 +2,9 @@
 
 Everybody above writes by the `Logger` that he is given; it knows no request but by the attributes that
 `atoms` reads. Start reading in `logger`. `atoms` is the table of what an access line may hold,
-`access_format` and `json_lines` make the line, `handlers`, `outputs` and `syslog` take it away, unless the
-user has a `logconfig` of his own; `refusals` limits what strangers can have written.
+`access_format` and `json_lines` make the line, `access_writer` hands it over without a record where nobody
+looks at one, `handlers`, `outputs` and `syslog` take it away, unless the user has a `logconfig` of his own;
+`refusals` limits what strangers can have written.
 """
 
 from __future__ import annotations
