@@ -89,7 +89,7 @@ NEEDED = (
 
 #: Modules of the server's own in a sync worker, master's part included. One that only some servers need is
 #: imported by these; what all need raises the number.
-MOST_OWN = 144
+MOST_OWN = 143
 
 #: What brings each of the server's own modules that only some configurations need.
 ON_DEMAND = {
@@ -100,6 +100,10 @@ ON_DEMAND = {
     "indrik.gateway.forwarding": "proxy_headers = True",
     "indrik.gateway.route_limits": 'routes = {"/slow": {"concurrency": 1}}',
     "indrik.gateway.x_sendfile": 'x_sendfile_roots = ["/srv"]',
+    "indrik.log.access_format": 'accesslog = "-"',
+    "indrik.log.access_writer": 'accesslog = "-"',
+    "indrik.log.atoms": 'accesslog = "-"',
+    "indrik.log.json_lines": 'accesslog = "-"; access_log_format = "json"',
     "indrik.protocol.conditions": 'x_sendfile_roots = ["/srv"]',
     "indrik.protocol.forwarded": "proxy_headers = True",
     "indrik.protocol.proxy_header": 'proxy_protocol = "v1"',

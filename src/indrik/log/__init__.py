@@ -9,9 +9,9 @@ looks at one, `handlers`, `outputs` and `syslog` take it away, unless the user h
 
 from __future__ import annotations
 
-from indrik.log.atoms import SafeAtoms
 from indrik.log.logconfig import CONFIG_DEFAULTS
 from indrik.log.logger import Logger
 from indrik.log.refusals import RefusalLog
+from indrik.log.safe_atoms import SafeAtoms
 
 __all__ = ["CONFIG_DEFAULTS", "Logger", "RefusalLog", "SafeAtoms"]

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 else:
     from indrik import uncompiled as cython
 
-from indrik.log.escape import escape, needs_escape
-
 #: The word that `access_log_format` holds for lines of JSON (`json_lines`) in place of atoms.
 JSON_FORMAT = "json"
 
@@ -295,25 +293,3 @@ def all_atoms(log: Any, resp: Any, req: Any, environ: Environ, took: timedelta) 
     values.update((f"{{{key.lower()}}}e", value) for key, value in environ.items())
     values.update((f"{{{key}}}x", read(log, resp, req, environ, took)) for key, read in EXTRAS.items())
     return values
-
-
-class SafeAtoms(dict[str, Any]):
-    """Atoms as a log record carries them: strings escaped once, a missing atom reads as `-`, header and
-    variable names in any case. Named and shaped as Gunicorn's, for subclasses that set
-    `atoms_wrapper_class`."""
-
-    def __init__(self, atoms: Mapping[str, Any]) -> None:
-        super().__init__(atoms)
-        for key, value in atoms.items():
-            if isinstance(value, str):
-                text = str.__str__(value)
-                if needs_escape(text):
-                    self[key] = escape(text)
-        for name in UNQUOTED:
-            value = self.get(name)
-            if isinstance(value, str):
-                self[name] = value.replace(" ", "\\x20")
-
-    def __missing__(self, key: str) -> Any:
-        lower = key.lower()
-        return self[lower] if key.startswith("{") and lower in self else "-"

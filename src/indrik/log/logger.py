@@ -8,18 +8,24 @@ import os
 import traceback
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from indrik.errors import ConfigError
-from indrik.log.access_format import AccessFormat, Line
-from indrik.log.access_writer import AccessWriter
-from indrik.log.atoms import ATOMS, JSON_FORMAT, Environ, SafeAtoms, all_atoms, now_text
 from indrik.log.capture import CAPTURE
 from indrik.log.handlers import Console, LogFile, OwnHandler, all_file_handlers, reads_only_messages, reopen
 from indrik.log.logconfig import apply_logconfig, drop_old_handlers, is_configured, restored_on_error
 from indrik.log.names import ACCESS, ERROR, share_gunicorn_names
 from indrik.log.outputs import Outputs
+from indrik.log.safe_atoms import SafeAtoms
 from indrik.log.syslog import Syslog
+
+# What only an access log needs is imported where there is one.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from indrik.log.access_format import Line
+    from indrik.log.access_writer import AccessWriter
+    from indrik.log.atoms import Environ
 
 
 class Logger:
@@ -53,6 +59,7 @@ class Logger:
         self.cfg = cfg
         self._line: Line | None = None
         self._writer: AccessWriter | None = None
+        self._clock: Callable[[], str] | None = None
         self.setup(cfg)
 
     # --- set-up ---
@@ -89,6 +96,8 @@ class Logger:
         self._line = line
         self._writer = None
         if line is not None and self.access_fmt == "%(message)s":
+            from indrik.log.access_writer import AccessWriter
+
             for handler in access_handlers:
                 if isinstance(handler, (LogFile, Console)):
                     self._writer = AccessWriter(self.access_log, line, handler)
@@ -121,8 +130,11 @@ class Logger:
         about."""
         if not _is_access_on(cfg) or type(self).access is not Logger.access:
             return None, []
+        from indrik.log.access_format import AccessFormat
+        from indrik.log.atoms import JSON_FORMAT
+
         if cfg.access_log_format == JSON_FORMAT:
-            from indrik.log.json_lines import json_line  # late: json is not free
+            from indrik.log.json_lines import json_line
 
             return json_line, []
         compiled = AccessFormat(cfg.access_log_format)
@@ -184,6 +196,8 @@ class Logger:
     def _handle_atoms(self, resp: Any, req: Any, environ: Environ, request_time: timedelta) -> None:
         """The long way: a record with the format and all atoms, for filters and formatters that look at
         them."""
+        from indrik.log.atoms import JSON_FORMAT
+
         atoms = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
         if self.cfg.access_log_format == JSON_FORMAT:
             from indrik.log.json_lines import json_line
@@ -200,11 +214,18 @@ class Logger:
 
     def atoms(self, resp: Any, req: Any, environ: Environ, request_time: timedelta) -> dict[str, Any]:
         """Every atom of a finished request by name, unescaped."""
+        from indrik.log.atoms import all_atoms
+
         return all_atoms(self, resp, req, environ, request_time)
 
     def now(self) -> str:
         """The time as the atom `t` shows it."""
-        return now_text()
+        clock = self._clock
+        if clock is None:
+            from indrik.log.atoms import now_text
+
+            self._clock = clock = now_text
+        return clock()
 
     # --- files ---
 
@@ -254,6 +275,8 @@ def _from_caller(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _unknown_atom(key: str) -> str:
     import difflib  # late: for mistakes only
+
+    from indrik.log.atoms import ATOMS
 
     near = difflib.get_close_matches(key, ATOMS, 1, 0.5)
     hint = f"; did you mean %({near[0]})s?" if near else ""

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from indrik.log.atoms import ATOMS, FAMILIES, SafeAtoms, all_atoms, find_atom, user_of
+from indrik.log.atoms import ATOMS, FAMILIES, all_atoms, find_atom, user_of
+from indrik.log.safe_atoms import SafeAtoms
 from tests.unit.log.support import TOOK, Request, Response, environ
 
 
