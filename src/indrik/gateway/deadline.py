@@ -1,5 +1,5 @@
-"""environ["indrik.deadline"]: when a request must be answered, and moving it (the setting
-`request_timeout`).
+"""environ["indrik.deadline"], in ASGI scope["extensions"]["indrik.deadline"]: when a request must be
+answered, and moving it (the setting `request_timeout`, or the `timeout` of its route).
 """
 
 from __future__ import annotations
