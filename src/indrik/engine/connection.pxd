@@ -12,6 +12,7 @@ from indrik.protocol.request cimport Request
 
 cdef Py_ssize_t NOTHING
 cdef Py_ssize_t RECEIVE_SIZE
+cdef Py_ssize_t _CHUNKED_SIZE
 cdef double _SECONDS_A_TURN
 cdef int _HEAD
 cdef int _BODY

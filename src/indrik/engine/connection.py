@@ -40,9 +40,11 @@ if TYPE_CHECKING:
 _HEAD, _BODY, _EXCHANGE, _SENDING, _LINGERING, _CLOSED, _PROXY_HEADER = range(7)
 
 #: Reads in a row before other connections get their turn; only the first when the turn has taken so many
-#: seconds already: 64 KiB of tiny chunks are many times the work of as much in one piece.
+#: seconds already. Of a chunked body so many bytes a read: tiny chunks are many times the work of as much in
+#: one piece.
 _READS_A_TURN = 8
 _SECONDS_A_TURN = 0.01
+_CHUNKED_SIZE = 16384
 
 #: A refused client may still be sending; closing with its bytes unread makes the kernel reset the connection
 #: and the client never sees the answer (RFC 9112 section 9.6). What it sends is read and thrown away as long
@@ -112,6 +114,7 @@ class Connection(Passable):
         data: bytes | None
         behind: bytes | None
         reads: cython.int = 0
+        most: cython.Py_ssize_t
         while True:
             if (self.state == _EXCHANGE or self.state == _SENDING) and (
                 self._inlet is None or self._inlet.is_full
@@ -133,6 +136,7 @@ class Connection(Passable):
                 return
             reads += 1
             behind = None
+            most = RECEIVE_SIZE
             try:
                 if self.state == _HEAD and self._partial is None and not self._input:
                     data = receiver.receive_head(self.fd)
@@ -145,7 +149,9 @@ class Connection(Passable):
                         return
                     continue
                 else:
-                    data = receiver.receive(self.fd)
+                    if self.state == _BODY:
+                        most = _CHUNKED_SIZE
+                    data = receiver.receive(self.fd, most)
             except OSError:
                 self.close()
                 return
@@ -156,7 +162,7 @@ class Connection(Passable):
                 self._on_end_of_stream()
                 return
             # A short read of a stream means that the socket is empty (epoll(7)); the next edge tells of more.
-            self._has_more_input = receiver.received == RECEIVE_SIZE
+            self._has_more_input = receiver.received == most
             self._feed(data, behind)
             if not self._has_more_input:
                 return

@@ -9,9 +9,10 @@ cdef class Receiver:
     cdef object _buffers
     cdef readonly Py_ssize_t received
     cdef public bytes behind
-    cpdef bytes receive(self, int fd)
+    cpdef bytes receive(self, int fd, Py_ssize_t most)
     cpdef bytes receive_head(self, int fd)
     cpdef Py_ssize_t fill(self, int fd) except -2
+    cdef Py_ssize_t _fill(self, int fd, Py_ssize_t most) except -2
     cpdef object filled(self, Py_ssize_t count)
     cdef Py_ssize_t _head_end(self, Py_ssize_t count) except -2
     cpdef bytes taken(self, Py_ssize_t start, Py_ssize_t end)

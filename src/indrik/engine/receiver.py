@@ -48,13 +48,13 @@ class Receiver:
         self.received = _NOTHING
         self.behind: bytes | None = None
 
-    def receive(self, fd: cython.int) -> bytes | None:
-        """What has arrived on `fd`, at most `RECEIVE_SIZE` bytes; empty at the end of the stream; None if
-        nothing is there.
+    def receive(self, fd: cython.int, most: cython.Py_ssize_t) -> bytes | None:
+        """What has arrived on `fd`, at most `most` bytes and never more than `RECEIVE_SIZE`; empty at the end
+        of the stream; None if nothing is there.
 
         Raises `OSError` when the connection broke.
         """
-        count: cython.Py_ssize_t = self.fill(fd)
+        count: cython.Py_ssize_t = self._fill(fd, most)
         return None if count == _NOTHING else self.taken(0, count)
 
     def receive_head(self, fd: cython.int) -> bytes | None:
@@ -64,7 +64,7 @@ class Receiver:
         # Never one client's body behind another one's head, whatever has failed in between.
         if self.behind is not None:
             self.behind = None
-        count: cython.Py_ssize_t = self.fill(fd)
+        count: cython.Py_ssize_t = self._fill(fd, _SIZE)
         if count == _NOTHING:
             return None
         if count > _LEAST:
@@ -79,10 +79,16 @@ class Receiver:
         """How many bytes have arrived on `fd` and stand in the buffer now, for `filled`; `NOTHING` if none
         is there, 0 at the end of the stream. Raises `OSError` when the connection broke.
         """
+        return self._fill(fd, _SIZE)
+
+    def _fill(self, fd: cython.int, most: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """`fill`, with at most `most` bytes."""
+        if most > _SIZE:
+            most = _SIZE
         if cython.compiled:
             into: cython.p_char = self._buffer
             while True:
-                count: cython.Py_ssize_t = recv(fd, into, _SIZE, MSG_DONTWAIT)
+                count: cython.Py_ssize_t = recv(fd, into, most, MSG_DONTWAIT)
                 if count >= 0:
                     self.received = count
                     return count
@@ -94,7 +100,7 @@ class Receiver:
                     raise OSError(code, os.strerror(code))
         try:
             # Not os.read(), which would take RECEIVE_SIZE bytes from the allocator for every request.
-            self.received = os.readv(fd, self._buffers)
+            self.received = os.readv(fd, self._buffers if most == _SIZE else [self._view[:most]])
         except BlockingIOError:
             self.received = _NOTHING
         return self.received

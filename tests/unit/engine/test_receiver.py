@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 
 import pytest
 
@@ -22,29 +23,39 @@ def receiver() -> Receiver:
 
 def test_receive(receiver: Receiver, pair: Pair) -> None:
     fd = pair[0].fileno()
-    assert receiver.receive(fd) is None
+    assert receiver.receive(fd, RECEIVE_SIZE) is None
     assert receiver.received == NOTHING
     pair[1].send(b"hello")
-    assert receiver.receive(fd) == b"hello"
+    assert receiver.receive(fd, RECEIVE_SIZE) == b"hello"
     assert receiver.received == 5
-    assert receiver.receive(fd) is None
+    assert receiver.receive(fd, RECEIVE_SIZE) is None
     pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * RECEIVE_SIZE)
     sent = pair[1].send(b"x" * (RECEIVE_SIZE + 10))
-    first = receiver.receive(fd)
+    first = receiver.receive(fd, RECEIVE_SIZE)
     assert first is not None
     assert len(first) == receiver.received == min(sent, RECEIVE_SIZE)
-    while receiver.receive(fd) is not None:
+    while receiver.receive(fd, RECEIVE_SIZE) is not None:
         pass
     pair[1].close()
-    assert receiver.receive(fd) == b""
+    assert receiver.receive(fd, RECEIVE_SIZE) == b""
     assert receiver.receive_head(fd) == b""
+
+
+def test_no_more_than_asked_for_is_received(receiver: Receiver, pair: Pair) -> None:
+    pair[1].send(b"one two")
+    assert receiver.receive(pair[0].fileno(), 4) == b"one "
+    assert receiver.received == 4
+    assert receiver.receive(pair[0].fileno(), 4) == b"two"
+    pair[1].send(b"three")
+    # The buffer has no more room, whatever is asked for.
+    assert receiver.receive(pair[0].fileno(), 2 * RECEIVE_SIZE) == b"three"
 
 
 def test_what_was_received_stays_as_it_is(receiver: Receiver, pair: Pair) -> None:
     pair[1].send(b"first")
-    first = receiver.receive(pair[0].fileno())
+    first = receiver.receive(pair[0].fileno(), RECEIVE_SIZE)
     pair[1].send(b"OTHER")
-    assert receiver.receive(pair[0].fileno()) == b"OTHER"
+    assert receiver.receive(pair[0].fileno(), RECEIVE_SIZE) == b"OTHER"
     assert first == b"first"
 
 
@@ -84,7 +95,7 @@ def test_no_body_is_left_for_the_next_head(receiver: Receiver, pair: Pair) -> No
 
 def test_an_old_end_of_a_head_is_not_found(receiver: Receiver, pair: Pair) -> None:
     pair[1].send(b"x" * 2000 + b"\r\n\r\n" + LONG)
-    receiver.receive(pair[0].fileno())
+    receiver.receive(pair[0].fileno(), RECEIVE_SIZE)
     pair[1].send(b"y" * 1500)
     assert receiver.receive_head(pair[0].fileno()) == b"y" * 1500
     assert receiver.behind is None
@@ -101,6 +112,6 @@ def test_fill(receiver: Receiver, pair: Pair) -> None:
 def test_a_closed_descriptor_is_an_error(receiver: Receiver) -> None:
     fd = os.open("/dev/null", os.O_RDONLY)
     os.close(fd)
-    for call in (receiver.receive, receiver.receive_head, receiver.fill):
+    for call in (partial(receiver.receive, most=10), receiver.receive_head, receiver.fill):
         with pytest.raises(OSError, match="Bad file descriptor"):
             call(fd)
