@@ -7,7 +7,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -55,12 +55,16 @@ NEVER_COMPILED = (
     "tests/workers/test_suite.py",
 )
 
-#: The longest tests: begun first, because one that begins last leaves the other processes without work.
+#: The longest tests, the longest first. Each process begins with one of them, because one that begins last
+#: leaves the others without work.
 LONGEST = (
     "tests/integration/test_starlette.py",
-    "tests/integration/test_suites.py",
+    "tests/integration/test_suites.py::test_flask",
+    "tests/integration/test_suites.py::test_werkzeug",
+    "tests/process/test_wheel.py",
     "tests/repo/test_build.py",
     "tests/integration/test_tutorial.py",
+    "tests/integration/test_flask_teardowns.py",
     "tests/process/test_asgi_crowd.py",
     "tests/integration/test_pywsgi_suite.py",
     "tests/integration/test_browser.py",
@@ -133,8 +137,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.nodeid.startswith(NEVER_COMPILED)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.nodeid.startswith(NEVER_COMPILED)]
-    # The order is otherwise kept: neighbours share servers.
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [items[index] for index in order([item.nodeid for item in items], processes)]
+
+
+def order(names: Sequence[str], processes: int) -> list[int]:
+    """Indices of the tests in the order in which they are begun, where each process gets an equal share of
+    what is left, one after the other. What begins with one of LONGEST stays together, at the head of a share;
+    the order is otherwise kept: neighbours share servers.
+    """
+    others = [index for index, name in enumerate(names) if not name.startswith(LONGEST)]
+    heads: list[list[int]] = [[] for _ in range(processes)]
+    groups = [[index for index, name in enumerate(names) if name.startswith(one)] for one in LONGEST]
+    for number, group in enumerate(filter(None, groups)):
+        heads[number % processes] += group
+    found: list[int] = []
+    for number, head in enumerate(heads):
+        share = (len(names) - len(found)) // (processes - number)
+        more = max(0, share - len(head))
+        found += head + others[:more]
+        del others[:more]
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)
