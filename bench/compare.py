@@ -8,7 +8,7 @@ one process do.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from bench.process import Running, serve
 from bench.proctree import CpuTime, cpu_time
 from bench.progress import Progress
 from bench.serverrow import ANY, Server
+from bench.setup import Setup
 
 WARM_UP_SECONDS = 1
 START_SECONDS = (
@@ -32,15 +33,10 @@ SIZE_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Setup):
     """What is to be measured, and how."""
 
-    servers: Sequence[Server]
     cases: Sequence[Case]
-    places: Mapping[str, str]
-    server_cpu: int
-    load_cpu: int
-    rounds: int
     seconds: int
     connections: int
     threads: int | None = None

@@ -21,6 +21,7 @@ from bench.process import Running, serve
 from bench.proctree import cpu_nanoseconds
 from bench.progress import Progress
 from bench.serverrow import Server
+from bench.setup import Setup
 
 WARM_UP = 150  # milliseconds at most, after each connection has had an answer
 LEAST = 3  # requests in a window, however long they take
@@ -34,14 +35,9 @@ REST_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Setup):
     """What is measured, and how. `milliseconds` is a window's length."""
 
-    servers: Sequence[Server]
-    places: Mapping[str, str]
-    server_cpu: int
-    load_cpu: int
-    rounds: int
     milliseconds: int
     quick: bool = False
     dimensions: Sequence[Dimension] = DIMENSIONS

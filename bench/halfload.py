@@ -8,7 +8,7 @@ over as many connections, and each one's time counts from when it was due.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from bench.process import serve
 from bench.proctree import cpu_nanoseconds
 from bench.progress import Progress
 from bench.serverrow import Server
+from bench.setup import Setup
 
 PROGRAM = "paceload"
 CONNECTIONS = 64
@@ -69,25 +70,17 @@ def take_turn(
     }
 
 
-def measure(
-    servers: Sequence[Server],
-    places: Mapping[str, str],
-    server_cpu: int,
-    load_cpu: int,
-    rounds: int,
-    seconds: float,
-) -> list[dict[str, Any]]:
+def measure(setup: Setup, seconds: float) -> list[dict[str, Any]]:
     """Every server that calls an application, in turns."""
-    able = [server for server in servers if server.interface in CASES]
-    progress = Progress(rounds * len(able), seconds + 2 * FULL_SECONDS + 1.5)
+    able = [server for server in setup.servers if server.interface in CASES]
+    progress = Progress(setup.rounds * len(able), seconds + 2 * FULL_SECONDS + 1.5)
+    cpus = setup.server_cpu, setup.load_cpu
     samples = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        for number in range(1, rounds + 1):
+        for number in range(1, setup.rounds + 1):
             for server in able:
                 progress.begin(f"round {number}, half of its load, {server.name}")
-                one = take_turn(
-                    server, places, (server_cpu, load_cpu), number, round(seconds * 1000), Path(name)
-                )
+                one = take_turn(server, setup.places, cpus, number, round(seconds * 1000), Path(name))
                 samples.append(one)
                 progress.finish(
                     f"half load {number}  {server.name:20s} {one['rate']}/s: p50 {one['p50_us']} us,"

@@ -23,6 +23,7 @@ from bench import (
 from bench.apps import NAP
 from bench.cases import Case
 from bench.serverrow import ANY, FILES, Server
+from bench.setup import Setup
 
 Samples = list[dict[str, Any]]
 
@@ -43,14 +44,15 @@ def cases_for(options: argparse.Namespace) -> list[Case]:
     return [case for case in options.chosen_cases if any(server.takes(case) for server in real)]
 
 
+def setup_for(options: argparse.Namespace, servers: list[Server], rounds: int) -> Setup:
+    """The chosen CPUs for these servers."""
+    return Setup(servers, environment.places(), options.server_cpu, options.load_cpu, rounds)
+
+
 def measure_compare(options: argparse.Namespace) -> Samples:
     plan = compare.Plan(
-        servers=startable(options),
+        **vars(setup_for(options, startable(options), options.rounds)),
         cases=cases_for(options),
-        places=environment.places(),
-        server_cpu=options.server_cpu,
-        load_cpu=options.load_cpu,
-        rounds=options.rounds,
         seconds=options.seconds,
         connections=options.connections,
     )
@@ -77,25 +79,11 @@ def measure_startup(options: argparse.Namespace) -> Samples:
 
 
 def measure_halfload(options: argparse.Namespace) -> Samples:
-    return halfload.measure(
-        able(options),
-        environment.places(),
-        options.server_cpu,
-        options.load_cpu,
-        options.turns,
-        options.seconds,
-    )
+    return halfload.measure(setup_for(options, able(options), options.turns), options.seconds)
 
 
 def measure_naps(options: argparse.Namespace) -> Samples:
-    return naps.measure(
-        able(options),
-        environment.places(),
-        options.server_cpu,
-        options.load_cpu,
-        options.turns,
-        options.seconds,
-    )
+    return naps.measure(setup_for(options, able(options), options.turns), options.seconds)
 
 
 def measure_mix(options: argparse.Namespace) -> Samples:
@@ -110,11 +98,7 @@ def measure_doze(options: argparse.Namespace) -> Samples:
 
 def measure_growth(options: argparse.Namespace) -> Samples:
     plan = growth.Plan(
-        servers=able(options),
-        places=environment.places(),
-        server_cpu=options.server_cpu,
-        load_cpu=options.load_cpu,
-        rounds=options.curves,
+        **vars(setup_for(options, able(options), options.curves)),
         milliseconds=options.window,
         quick=options.quick,
         dimensions=options.chosen_dimensions,

@@ -6,14 +6,14 @@ settings: 64 threads for those that have threads, and room for the connections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bench.apps import GREETING, NAP
 from bench.cases import Case
 from bench.compare import Plan, compare
-from bench.serverrow import GREENLETS, LOOP, THREADS, Server
+from bench.serverrow import GREENLETS, LOOP, THREADS
+from bench.setup import Setup
 
 KINDS = (THREADS, GREENLETS, LOOP)
 CONNECTIONS = 256
@@ -28,22 +28,12 @@ def ceiling(kind: str) -> float:
     return (POOL if kind == THREADS else CONNECTIONS) / NAP
 
 
-def measure(
-    servers: Sequence[Server],
-    places: Mapping[str, str],
-    server_cpu: int,
-    load_cpu: int,
-    rounds: int,
-    seconds: int,
-) -> list[dict[str, Any]]:
+def measure(setup: Setup, seconds: int) -> list[dict[str, Any]]:
     """The comparison's samples."""
+    able = [server for server in setup.servers if server.kind in KINDS]
     plan = Plan(
-        servers=[server for server in servers if server.kind in KINDS],
+        **vars(replace(setup, servers=able)),
         cases=CASES,
-        places=places,
-        server_cpu=server_cpu,
-        load_cpu=load_cpu,
-        rounds=rounds,
         seconds=seconds,
         connections=CONNECTIONS,
         threads=POOL,

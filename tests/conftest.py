@@ -7,7 +7,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,20 @@ NEVER_COMPILED = (
     "tests/process/test_cli.py",
     "tests/process/test_cli_serving.py",
     "tests/process/test_paste.py",
+    # The server never gets as far as to serve.
+    "tests/process/test_asgi_choice.py::test_what_cannot_be_served",
+    "tests/process/test_asgi_choice.py::test_a_factory_that_is_called_already",
+    "tests/process/test_asgi_choice.py::test_env_file_that_is_missing",
+    "tests/process/test_boot.py::test_failed_first_boot",
+    "tests/process/test_boot.py::test_failing_hooks_in_the_master_end_the_start",
+    "tests/process/test_boot.py::test_failing_pre_fork_ends_the_first_start",
+    "tests/process/test_boot.py::test_address_in_use",
+    "tests/process/test_boot.py::test_stop_while_waiting_for_the_address",
+    "tests/process/test_boot.py::test_stop_while_the_application_loads",
+    "tests/process/test_boot.py::test_pidfile_of_a_living_server_is_respected",
+    "tests/process/test_boot.py::test_stale_pidfile_is_overwritten",
+    # The loader, the reloader and the page that stands in for the application.
+    "tests/integration/test_development.py::TestFailureToLoad",
     "tests/integration/test_flask.py::TestShapes",
     # Installs what it tests, uncompiled.
     "tests/integration/test_tutorial.py",
@@ -54,12 +68,16 @@ NEVER_COMPILED = (
     "tests/workers/test_suite.py",
 )
 
-#: The longest tests: begun first, because one that begins last leaves the other processes without work.
+#: The longest tests, the longest first. Each process begins with one of them, because one that begins last
+#: leaves the others without work.
 LONGEST = (
     "tests/integration/test_starlette.py",
-    "tests/integration/test_suites.py",
+    "tests/integration/test_suites.py::test_flask",
+    "tests/integration/test_suites.py::test_werkzeug",
+    "tests/process/test_wheel.py",
     "tests/repo/test_build.py",
     "tests/integration/test_tutorial.py",
+    "tests/integration/test_flask_teardowns.py",
     "tests/process/test_asgi_crowd.py",
     "tests/integration/test_pywsgi_suite.py",
     "tests/integration/test_browser.py",
@@ -132,8 +150,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.nodeid.startswith(NEVER_COMPILED)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.nodeid.startswith(NEVER_COMPILED)]
-    # The order is otherwise kept: neighbours share servers.
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [items[index] for index in order([item.nodeid for item in items], processes)]
+
+
+def order(names: Sequence[str], processes: int) -> list[int]:
+    """Indices of the tests in the order in which they are begun, where each process gets an equal share of
+    what is left, one after the other. What begins with one of LONGEST stays together, at the head of a share;
+    the order is otherwise kept: neighbours share servers.
+    """
+    others = [index for index, name in enumerate(names) if not name.startswith(LONGEST)]
+    heads: list[list[int]] = [[] for _ in range(processes)]
+    groups = [[index for index, name in enumerate(names) if name.startswith(one)] for one in LONGEST]
+    for number, group in enumerate(filter(None, groups)):
+        heads[number % processes] += group
+    found: list[int] = []
+    for number, head in enumerate(heads):
+        share = (len(names) - len(found)) // (processes - number)
+        more = max(0, share - len(head))
+        found += head + others[:more]
+        del others[:more]
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,10 +5,39 @@ A test for each variant would cost more than the variants do where they take a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 _T = TypeVar("_T")
+
+
+class Named(Protocol):
+    """A case, whose name is shown when it fails."""
+
+    @property
+    def name(self) -> str: ...
+
+
+_Case = TypeVar("_Case", bound=Named)
+
+
+@dataclass(frozen=True)
+class Variant(Generic[_Case]):
+    """One case, handed over in one way."""
+
+    case: _Case
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.case.name!r} {self.mode}"
+
+
+def in_modes(
+    cases: Iterable[_Case], modes_of: Callable[[_Case], Iterable[str]]
+) -> Iterator[Variant[_Case]]:
+    """Each case in each of its ways."""
+    return (Variant(case, mode) for case in cases for mode in modes_of(case))
 
 
 def each(variants: Iterable[_T], run: Callable[[_T], object]) -> None:

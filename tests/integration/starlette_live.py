@@ -7,12 +7,14 @@ LIVE_RESULTS.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,10 +30,13 @@ from websockets.sync.client import unix_connect
 
 DEADLINE = 20.0
 
+#: By default each client reads all certificates of the world.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 #: What each server imports late. It is imported before the first fork, so that not every test pays for it.
 IMPORTS = {
-    "indrik": ("indrik.app.base", "indrik.arbiter.arbiter", "indrik.workers.gasgi"),
+    "indrik": ("indrik.app.base", "indrik.arbiter.arbiter", "indrik.workers.gasgi", "uvloop",
+               "concurrent.futures.thread"),
     "uvicorn": ("uvicorn", "uvicorn.loops.auto", "uvicorn.protocols.http.auto",
                 "uvicorn.protocols.websockets.auto", "uvicorn.lifespan.on"),
 }  # fmt: skip
@@ -63,6 +68,9 @@ def run_uvicorn(application: Any, path: str, root_path: str) -> None:
 
 for _module in IMPORTS[os.environ["LIVE_SERVER"]]:
     importlib.import_module(_module)
+# The collector would write to all objects of the parent, and so have each child copy their memory.
+gc.collect()
+gc.freeze()
 RUN = {"indrik": run_indrik, "uvicorn": run_uvicorn}[os.environ["LIVE_SERVER"]]
 
 
@@ -193,7 +201,7 @@ class LiveClient(httpx.Client):
         super().__init__(
             base_url=base_url,
             headers={"user-agent": "testclient", **(headers or {})},
-            transport=httpx.HTTPTransport(uds=self.server.path),
+            transport=httpx.HTTPTransport(verify=NO_TLS, uds=self.server.path),
             cookies=cookies,
             follow_redirects=follow_redirects,
             timeout=DEADLINE,

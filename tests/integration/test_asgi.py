@@ -10,7 +10,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.integration.served import Server, serve
+from tests.integration.served import NO_TLS, Server, serve
 
 FRAMEWORKS = ("starlette", "fastapi", "quart", "litestar", "django")
 
@@ -34,7 +34,7 @@ def served(
 
 @pytest.fixture
 def client(served: tuple[str, Server]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[1].url, timeout=30, trust_env=False) as found:
+    with httpx.Client(base_url=served[1].url, timeout=30, trust_env=False, verify=NO_TLS) as found:
         yield found
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.integration.served import Server, serve
+from tests.integration.served import NO_TLS, Server, serve
 
 DEADLINE = 60
 USER, PASSWORD = "ada", "correct horse battery staple"
@@ -51,7 +51,9 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30, follow_redirects=True, trust_env=False) as client:
+    with httpx.Client(
+        base_url=server.url, timeout=30, follow_redirects=True, trust_env=False, verify=NO_TLS
+    ) as client:
         yield client
 
 

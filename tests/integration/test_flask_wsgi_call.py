@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.integration.served import DEADLINE, Server
+from tests.integration.served import DEADLINE, NO_TLS, Server
 from tests.integration.wire import Answer, connect
 from tests.integration.wsgi_ways import WAYS, serve_way
 from tests.workers.kinds import name_of
@@ -130,6 +130,7 @@ def test_forms(server: Server) -> None:
         headers={"X-Call": call},
         timeout=DEADLINE,
         trust_env=False,
+        verify=NO_TLS,
     )
     assert answer.json() == {"form": {"a": "1", "b": "ä"}, "files": {"file": len(LARGE)}}
     expect_steps(server, call)

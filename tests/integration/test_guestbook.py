@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import httpx
@@ -19,15 +20,32 @@ GUESTBOOK = Path(__file__).resolve().parents[2] / "examples" / "guestbook"
 ARTICLE = re.compile(r'<article id="entry-(\d+)">\s*<p class="message">(.*?)</p>', re.DOTALL)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "guestbook.sqlite3"
+def open_book(folder: Path, *arguments: str) -> AbstractContextManager[Server]:
+    """The example, with its log and its database in `folder`."""
+    return serve(
+        [*arguments, "app:app"], GUESTBOOK, folder, {"GUESTBOOK_DATABASE": str(folder / "guestbook.sqlite3")}
+    )
 
 
-@pytest.fixture
-def server(tmp_path: Path, database: Path) -> Iterator[Server]:
-    with serve(["app:app"], GUESTBOOK, tmp_path, {"GUESTBOOK_DATABASE": str(database)}) as running:
+@pytest.fixture(scope="module")
+def open_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with open_book(tmp_path_factory.mktemp("guestbook")) as running:
+        # Now its tables exist.
+        assert httpx.get(running.url, timeout=20, verify=NO_TLS).status_code == 200
         yield running
+
+
+@pytest.fixture
+def database(open_for_all: Server) -> Path:
+    return open_for_all.stderr.with_name("guestbook.sqlite3")
+
+
+@pytest.fixture
+def server(open_for_all: Server, database: Path) -> Server:
+    """With an empty book, and a log of what others have asked."""
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        connection.execute("DELETE FROM entry")
+    return open_for_all
 
 
 @pytest.fixture
@@ -188,9 +206,8 @@ def test_many_visitors_at_once(server: Server, database: Path) -> None:
     assert sorted(stored) == written
 
 
-def test_workers_may_start_together_on_a_new_database(tmp_path: Path, database: Path) -> None:
-    environment = {"GUESTBOOK_DATABASE": str(database)}
-    with serve(["--workers", "4", "app:app"], GUESTBOOK, tmp_path, environment) as server:
+def test_workers_may_start_together_on_a_new_database(tmp_path: Path) -> None:
+    with open_book(tmp_path, "--workers", "4") as server:
         server.wait_until(lambda: len(BOOTING.findall(server.error_log)) == 4, "four workers")
         with httpx.Client(base_url=server.url, timeout=20, verify=NO_TLS) as client:
             assert client.get("/").status_code == 200
@@ -200,11 +217,13 @@ def test_workers_may_start_together_on_a_new_database(tmp_path: Path, database: 
         assert len(BOOTING.findall(server.error_log)) == 4
 
 
-def test_one_line_a_request_and_a_clean_end(client: httpx.Client, server: Server) -> None:
-    client.get("/", headers={"User-Agent": "browser", "Referer": "http://example.org/"})
-    sign(client, "Ann", "hello")
-    assert server.stop() == 0
-    lines = server.access_log.splitlines()
+def test_one_line_a_request_and_a_clean_end(tmp_path: Path) -> None:
+    with open_book(tmp_path) as server:
+        with httpx.Client(base_url=server.url, timeout=20, verify=NO_TLS) as client:
+            client.get("/", headers={"User-Agent": "browser", "Referer": "http://example.org/"})
+            sign(client, "Ann", "hello")
+        assert server.stop() == 0
+        lines = server.access_log.splitlines()
     assert len(lines) == 2
     when = r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
     start = rf"127\.0\.0\.1 - - {when} "

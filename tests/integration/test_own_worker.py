@@ -9,23 +9,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from indrik.testing import NOT_PROMISED, check_names, check_worker
-from tests.integration.served import serve
+from indrik.testing import NOT_PROMISED, check_worker
+from tests.integration.served import NO_TLS, serve
+from tests.workers.kinds import ALONE, TOGETHER
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "own_worker"
 
 
 def test_it_serves(tmp_path: Path) -> None:
     with serve(["-k", "worker.SelectorWorker", "app"], FOLDER, tmp_path) as server:
-        assert httpx.get(server.url).text == "served by a kind of our own\n"
+        assert httpx.get(server.url, verify=NO_TLS).text == "served by a kind of our own\n"
 
 
-@pytest.mark.parametrize("name", check_names())
-def test_it_keeps_its_promises(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("names", [TOGETHER, *((name,) for name in ALONE)], ids=lambda names: names[0])
+def test_it_keeps_its_promises(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
     monkeypatch.syspath_prepend(FOLDER)
-    report = check_worker("worker.SelectorWorker", only=[name])
+    report = check_worker("worker.SelectorWorker", only=names)
     report.raise_if_broken()
-    if name == "times_out_requests":
+    if names == ("times_out_requests",):
         # It does not enforce request_timeout, so it must refuse it.
         assert [outcome.verdict for outcome in report.outcomes] == [NOT_PROMISED]
 

@@ -129,12 +129,12 @@ class TestRate:
         assert len({pid for _, pid, _ in visits(tmp_path)}) > 1
 
     def test_by_endpoint_and_several(self, tmp_path: Path) -> None:
-        with limited(tmp_path, {"limited": {"rate": "100/second;3/hour"}}, "-w", "2") as server:
+        with limited(tmp_path, {"limited": {"rate": "100/second;3/hour"}}, *PRELOADED, "-w", "2") as server:
             answers = ask_all(server, ["/limited/1"] * 10, 5)
             assert Counter(answer.status for answer in answers) == {200: 3, 429: 7}
 
     def test_it_comes_back(self, tmp_path: Path) -> None:
-        with limited(tmp_path, {LIMITED: {"rate": "2/second"}}, "-w", "2") as server:
+        with limited(tmp_path, {LIMITED: {"rate": "2/second"}}, *PRELOADED, "-w", "2") as server:
             first = time.monotonic()
             while len(found := [at for what, _, at in visits(tmp_path) if what == "+"]) < 7:
                 assert ask(server, "/limited/1").status in (200, 429)

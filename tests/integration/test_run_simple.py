@@ -74,7 +74,8 @@ def test_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with program(tmp_path, hostname=f"unix://{path}") as server:
         server.wait_until(lambda: "Listening at" in server.error_log, "the socket")
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=DEADLINE) as client:
+        transport = httpx.HTTPTransport(verify=NO_TLS, uds=str(path))
+        with httpx.Client(transport=transport, timeout=DEADLINE) as client:
             assert client.get("http://x/").status_code == 200
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from tests.variants import each
+from tests.variants import each, in_modes
 
 
 def test_all_are_run_and_those_that_fail_are_named() -> None:
@@ -37,3 +39,9 @@ def test_the_time_limit_of_a_test_ends_it() -> None:
 
     with pytest.raises(pytest.fail.Exception, match=r"^a$"):
         each("ab", run)
+
+
+def test_a_case_is_named_with_its_mode() -> None:
+    cases = [SimpleNamespace(name=name) for name in ("one", "two")]
+    variants = in_modes(cases, lambda case: ["whole", "split"] if case.name == "two" else ["whole"])
+    assert [str(variant) for variant in variants] == ["'one' whole", "'two' whole", "'two' split"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.variants import each
+from tests.variants import Variant, each, in_modes
 from tests.wire import applications
 from tests.wire.answers import Answer, take_apart
 from tests.wire.case import AT_CRLF, BYTE_BY_BYTE, MODES, WITH_TAIL, Case, get
@@ -19,17 +18,6 @@ from tests.wire.cases import TOPICS
 from tests.wire.served import Client, Served
 
 _TAIL = get(target="/tail")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One case, handed over in one way."""
-
-    case: Case
-    mode: str
-
-    def __str__(self) -> str:
-        return f"{self.case.name!r} {self.mode}"
 
 
 def modes_of(case: Case) -> list[str]:
@@ -85,7 +73,7 @@ def _pieces(data: bytes, mode: str) -> list[bytes]:
 def test_cases(topic: str, servers: Servers) -> None:
     """A failure names the cases and their modes."""
 
-    def run_as(variant: Variant) -> None:
+    def run_as(variant: Variant[Case]) -> None:
         served = servers.get(variant.case.settings)
         try:
             run(variant.case, variant.mode, served)
@@ -93,7 +81,7 @@ def test_cases(topic: str, servers: Servers) -> None:
             servers.drop(served)
             raise
 
-    each((Variant(case, mode) for case in TOPICS[topic] for mode in modes_of(case)), run_as)
+    each(in_modes(TOPICS[topic], modes_of), run_as)
 
 
 def run(case: Case, mode: str, served: Served) -> None:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from indrik.protocol.websocket import Decoder
 from indrik.protocol.websocket_frames import FAILED, TEXT, WebSocketRefused
-from tests.variants import each
+from tests.variants import each, in_modes
 from tests.wire.frame_cases import TOPICS
 from tests.wire.frames import BYTE_BY_BYTE, MODES, WITH_TAIL, Case, text
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One case, handed over in one way."""
-
-    case: Case
-    mode: str
-
-    def __str__(self) -> str:
-        return f"{self.case.name!r} {self.mode}"
 
 
 def modes_of(case: Case) -> list[str]:
@@ -33,8 +21,7 @@ def modes_of(case: Case) -> list[str]:
 @pytest.mark.parametrize("topic", TOPICS)
 def test_cases(topic: str) -> None:
     """A failure names the cases and their modes."""
-    variants = (Variant(case, mode) for case in TOPICS[topic] for mode in modes_of(case))
-    each(variants, lambda variant: run(variant.case, variant.mode))
+    each(in_modes(TOPICS[topic], modes_of), lambda variant: run(variant.case, variant.mode))
 
 
 def run(case: Case, mode: str) -> None:

@@ -169,7 +169,7 @@ def test_a_message_must_fit_into_a_short_frame() -> None:
 
 def test_a_websocket_case_is_compared_like_another(places: dict[str, str]) -> None:
     (case,) = select("asgi-websocket")
-    plan = compare.Plan([echoing], [case], places, CPU, CPU, rounds=1, seconds=1, connections=2)
+    plan = compare.Plan([echoing], places, CPU, CPU, rounds=1, cases=[case], seconds=1, connections=2)
     (one,) = compare.compare(plan)
     assert (one["case"], one["server"], one["round"], one["failures"]) == ("asgi-websocket", "echoing", 1, 0)
     assert one["us"] > 0

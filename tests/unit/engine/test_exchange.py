@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,20 +92,29 @@ def test_a_file_for_a_response_that_has_ended_is_closed(
         os.fstat(fd)
 
 
+@contextlib.contextmanager
+def interrupted(channel: Recording, step: str, pieces: list[bytes | FileSegment]) -> Iterator[None]:
+    """What the block does is interrupted at `step`, as by a signal's handler: the file is closed, and the
+    channel with it.
+    """
+    fd = open_descriptors(pieces)[0]
+    channel.fails_at = step
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    assert open_descriptors(pieces) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+    assert channel.was_closed
+
+
 @pytest.mark.parametrize("step", [*FAILING, "finish"])
 def test_an_answer_that_fails_leaves_no_file_open(
     channel: Recording, exchange: Exchange, tmp_path: Path, step: str
 ) -> None:
     """A signal's handler may raise anywhere in it."""
     pieces = ranges(tmp_path / "file")
-    fd = open_descriptors(pieces)[0]
-    channel.fails_at = step
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(channel, step, pieces):
         exchange.answer(b"HTTP/1.1 206 Partial Content\r\n\r\n", pieces, True)
-    assert open_descriptors(pieces) == []
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(fd)
-    assert channel.was_closed
 
 
 @pytest.mark.parametrize("step", FAILING)
@@ -112,11 +123,5 @@ def test_pieces_that_cannot_be_handed_over_are_closed_with_the_channel(
 ) -> None:
     """What was queued shares its descriptor with what was not: neither may outlive the other."""
     pieces = ranges(tmp_path / "file")
-    fd = open_descriptors(pieces)[0]
-    channel.fails_at = step
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(channel, step, pieces):
         exchange.send_pieces(pieces)
-    assert open_descriptors(pieces) == []
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(fd)
-    assert channel.was_closed
