@@ -47,20 +47,6 @@ NEVER_COMPILED = (
     "tests/process/test_cli.py",
     "tests/process/test_cli_serving.py",
     "tests/process/test_paste.py",
-    # The server never gets as far as to serve.
-    "tests/process/test_asgi_choice.py::test_what_cannot_be_served",
-    "tests/process/test_asgi_choice.py::test_a_factory_that_is_called_already",
-    "tests/process/test_asgi_choice.py::test_env_file_that_is_missing",
-    "tests/process/test_boot.py::test_failed_first_boot",
-    "tests/process/test_boot.py::test_failing_hooks_in_the_master_end_the_start",
-    "tests/process/test_boot.py::test_failing_pre_fork_ends_the_first_start",
-    "tests/process/test_boot.py::test_address_in_use",
-    "tests/process/test_boot.py::test_stop_while_waiting_for_the_address",
-    "tests/process/test_boot.py::test_stop_while_the_application_loads",
-    "tests/process/test_boot.py::test_pidfile_of_a_living_server_is_respected",
-    "tests/process/test_boot.py::test_stale_pidfile_is_overwritten",
-    # The loader, the reloader and the page that stands in for the application.
-    "tests/integration/test_development.py::TestFailureToLoad",
     "tests/integration/test_flask.py::TestShapes",
     # Installs what it tests, uncompiled.
     "tests/integration/test_tutorial.py",
