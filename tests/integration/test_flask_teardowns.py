@@ -113,12 +113,11 @@ def test_workers_that_are_recycled(
     tmp_path: Path, way: Way, expected: dict[tuple[str, bool], Counter[str]]
 ) -> None:
     """`max_requests`: workers come and go while clients ask and leave. An old one goes on until its successor
-    is ready, so there are requests until enough have come: few, where none has to import Flask.
+    is ready, so there are requests until enough have come.
     """
     planned = visits(10_000)
     made = 0
-    often = ("--max-requests=20", "--workers=2", "--preload")
-    with serving(way, tmp_path, *often) as server, ThreadPoolExecutor(8) as pool:
+    with serving(way, tmp_path, "--max-requests=20", "-w", "2") as server, ThreadPoolExecutor(8) as pool:
         while len(BOOTING.findall(server.error_log)) < 6 and made < len(planned):
             for _ in pool.map(lambda visit: make(server, visit), planned[made : made + 50]):
                 made += 1
