@@ -1,10 +1,10 @@
 from indrik.engine.body cimport RequestBody
 from indrik.engine.context cimport Context
-from indrik.engine.exchange cimport Exchange, open_exchange
+from indrik.engine.exchange cimport open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
 from indrik.engine.passable cimport Passable
 from indrik.engine.receiver cimport Receiver
-from indrik.engine.timers cimport Timer, TimerQueue, disarm
+from indrik.engine.timers cimport TimerQueue, disarm
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.octets cimport head_end, section
 from indrik.protocol.partial_head cimport PartialHead

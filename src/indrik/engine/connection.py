@@ -16,7 +16,7 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.body import RequestBody
-from indrik.engine.context import Context
+from indrik.engine.context import Context, RefusalRecord
 from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
 from indrik.engine.passable import Passable
@@ -315,6 +315,7 @@ class Connection(Passable):
         rest: bytes
         size: cython.Py_ssize_t
         length: cython.longlong
+        request: Request
         while self.state == _HEAD:
             data = self._input
             if not data:
@@ -336,7 +337,9 @@ class Connection(Passable):
                 if self.queue is not self._context.timers.head and not self._context.is_draining:
                     self._arm(self._context.timers.head)
                 break
-            request: Request = self._context.parser.parse(data, end, self._is_trusted)
+            # Kept, because a head that is refused has a line in the access log too.
+            self._request = request = Request.__new__(Request)
+            self._context.parser.parse(request, data, end, self._is_trusted)
             if self._context.sticky is not None:
                 if behind is not None:
                     # All of it leaves with the connection.
@@ -451,14 +454,16 @@ class Connection(Passable):
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says, in place of the application, and closes."""
-        request = self._request
+        request = None
         took: cython.double = 0.0
         exchange = self._exchange
         if exchange is not None:
             request = exchange.request
             took = monotonic() - exchange.arrived_at
+        elif self._request is not None:
+            request = self._request.as_far_as_read()
         self._context.note_refusal(
-            refusal.kind, self.peer, refusal.detail, refusal.status, request, took
+            RefusalRecord(refusal.kind, self.peer, refusal.detail, refusal.status, request, took)
         )
         if self._body is not None:
             self._body.discard()

@@ -17,6 +17,7 @@ from indrik.engine.timers import NEVER
 from indrik.errors import RequestTimeout
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.signals import OVERDUE_SIGNAL
 from indrik.workers.deadlines import GRACE, TimedHandler
 
@@ -52,7 +53,7 @@ def signals() -> Iterator[None]:
 
 def new_exchange() -> Exchange:
     head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    request: Any = HeadParser(Limits()).parse(head, len(head), False)
+    request: Any = HeadParser(Limits()).parse(Request(), head, len(head), False)
     return open_exchange(Closed(), request, None, 0.0)
 
 
