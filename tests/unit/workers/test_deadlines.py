@@ -111,7 +111,7 @@ def next_is_ended(point: int) -> tuple[bool, int]:
     def nothing(exchange: Exchange) -> None:
         pass
 
-    timed = TimedHandler(Calls(first, second), -2 * GRACE, 1.0, nothing, nothing)
+    timed = TimedHandler(Calls(first, second), -2 * GRACE, 1.0, nothing, nothing, lambda: None)
     timed._ownership = Ownership()
     watcher = threading.Thread(
         target=lambda: counts.append(watch_stopped_at(point, timed, stands, goes)), daemon=True
