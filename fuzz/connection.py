@@ -20,6 +20,7 @@ from fuzz.reading import Reader, pieces
 from fuzz.references import Message, h11_messages, httptools_messages
 from fuzz.request_head import WORDS as HEAD_WORDS
 from fuzz.seeds import wire_messages
+from indrik.engine.context import RefusalRecord
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
 from indrik.errors import ConfigError
@@ -27,7 +28,6 @@ from indrik.gateway.environ import EnvironBuilder, EnvironSettings
 from indrik.gateway.wsgi import WSGIGateway
 from indrik.net.listeners import Listener
 from indrik.protocol.limits import Limits
-from indrik.protocol.request import Request
 from indrik.protocol.response import CONTINUE
 from indrik.scoreboard.board import Scoreboard
 
@@ -212,17 +212,9 @@ class _Server:
         self.calls.append(Message(environ["REQUEST_METHOD"], environ["RAW_URI"], body))
         return _application(self.shape, environ, start_response)
 
-    def _refused(
-        self,
-        kind: str,
-        peer: tuple[str, int] | None,
-        detail: str,
-        status: str,
-        request: Request | None = None,
-        took: float = 0.0,
-    ) -> None:
-        assert status, f"{kind}: {detail}"
-        self.refusals.append(kind)
+    def _refused(self, record: RefusalRecord) -> None:
+        assert record.status, f"{record.kind}: {record.detail}"
+        self.refusals.append(record.kind)
 
     def close(self) -> None:
         self.engine.close()

@@ -119,7 +119,7 @@ def check(data: bytes) -> str:
         head += b"\r\n\r\n"
     is_trusted = bool(flags & 4)
     try:
-        request = _PARSERS[flags >> 3 & 1].parse(head, head_end(head, 0), is_trusted)
+        request = _PARSERS[flags >> 3 & 1].parse(Request(), head, head_end(head, 0), is_trusted)
     except RequestRefused as refusal:
         return type(refusal).__name__
     script_name, builder = _BUILDERS[flags & 1]

@@ -129,7 +129,7 @@ def check(data: bytes) -> str:
         incomplete = ""
     parser = _PARSERS[which]
     try:
-        request = parser.parse(head, end, is_trusted)
+        request = parser.parse(Request(), head, end, is_trusted)
     except RequestRefused as refusal:
         return f"{incomplete}{type(refusal).__name__}: {refusal.detail}"
     # A CR that the end of the head begins with may have been the last octet sent before.
@@ -139,7 +139,7 @@ def check(data: bytes) -> str:
     for length in {1, end // 2, end - 1, choice * end >> 8}:
         assert not (said := _incomplete(which, head[:length])), f"{head[:length]!r} is refused: {said}"
     seen = _describe(request)
-    assert _describe(parser.parse(head + b"\r\n\r\nGET / HTTP", end, is_trusted)) == seen
+    assert _describe(parser.parse(Request(), head + b"\r\n\r\nGET / HTTP", end, is_trusted)) == seen
     _check_parts(request, _LIMITS[which])
     _check_again(parser, request, _LIMITS[which], seen)
     if which == 0:
@@ -222,7 +222,7 @@ def _check_again(parser: HeadParser, request: Request, limits: Limits, seen: str
         return
     if len(written) > limits.head or any("_" in line or len(line) > limits.field_size for line in lines):
         return
-    again = _describe(parser.parse(written, len(written), request.is_trusted))
+    again = _describe(parser.parse(Request(), written, len(written), request.is_trusted))
     assert again == seen, f"written out again: {again}"
 
 

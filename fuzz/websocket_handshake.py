@@ -13,6 +13,7 @@ from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
 from indrik.protocol.octets import head_end
 from indrik.protocol.refusals import RequestRefused
+from indrik.protocol.request import Request
 from indrik.protocol.response import InvalidResponse, fields_tail
 from indrik.protocol.websocket_deflate import Deflater, Inflater
 from indrik.protocol.websocket_extensions import DeflateSettings, negotiate_deflate, parse_extensions
@@ -94,7 +95,7 @@ def check(data: bytes) -> str:
     if end < 0:
         return "no head"
     try:
-        request = _PARSER.parse(head, end, False)
+        request = _PARSER.parse(Request(), head, end, False)
         if not wants_websocket(request):
             return "no handshake"
         handshake = parse_handshake(request)

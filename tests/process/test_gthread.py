@@ -48,6 +48,11 @@ def application(environ, start_response):
         note("inside", name)
         gone = environ["indrik.disconnected"]
         note("left", name, gone.wait(30), time.monotonic())
+    elif path.startswith("/stay/"):
+        try:
+            environ["indrik.disconnected"].wait()
+        finally:
+            note("finally", name)
     elif path.startswith("/sleep/"):
         time.sleep(float(name))
     elif path.startswith("/exit/"):
@@ -332,9 +337,9 @@ import os, signal
 from indrik.workers.gthread import ThreadWorker
 class Quits(ThreadWorker):
     def look_after(self):
-        # The main thread has the engine's ownership in here.
-        os.kill(self.pid, signal.SIGQUIT)
-        self.log.info("goes on with what it has begun")
+        with self._crew.owned():
+            os.kill(self.pid, signal.SIGQUIT)
+            self.log.info("goes on with what it has begun")
 def application(environ, start_response):
     raise AssertionError("nobody asks")
 """
@@ -371,3 +376,26 @@ class TestDepartures:
             took.append(float(noticed_at) - left_at)
         # The best of five: a busy machine delays some.
         assert min(took) < 0.1
+
+    def test_who_waits_for_a_client_that_stays_is_ended(self, threaded: ThreadedFactory) -> None:
+        """By request_timeout, and long before its worker would have to be replaced for it."""
+        server = threaded("--request-timeout", "1")
+        with ExitStack() as stack:
+            client = server.ask(stack, "/stay/a")
+            assert client.recv(12) == b"HTTP/1.1 504"
+            server.wait_for_notes("finally", "a")
+        assert "cannot be interrupted" not in server.server.log()
+
+    def test_who_waits_for_a_client_that_stays_delays_no_end(self, threaded: ThreadedFactory) -> None:
+        server = threaded("--graceful-timeout", "2")
+        with ExitStack() as stack:
+            client = server.ask(stack, "/stay/a")
+            server.wait_for_notes("called", "/stay/a")
+            begun = time.monotonic()
+            server.server.send(signal.SIGTERM)
+            # Cut by the worker itself: the master would have killed it.
+            server.server.wait_for_log(r"1 connections were still open after graceful_timeout")
+            server.server.wait_for_log(r"Worker exiting")
+            assert server.server.wait_exit() == 0
+            assert time.monotonic() - begun < 10
+            assert everything(client) == b""

@@ -123,6 +123,35 @@ class TestAccessLog:
         assert request(server, head + "a" * 11).startswith(b"HTTP/1.1 413 ")
         assert lines_of(folder / "access.log") == ["413 POST /a%20b?c HTTP/1.1 /a b 7"]
 
+    @pytest.mark.parametrize(
+        ("status", "field"), [(413, "Content-Length: 11"), (417, "Expect: tea"), (400, "Content-Length: x")]
+    )
+    def test_a_request_refused_for_its_head_is_named(
+        self, serve: ServerFactory, folder: Path, status: int, field: str
+    ) -> None:
+        """By what was read of it, from which a client cannot forge a line either."""
+        server = serve(
+            "--access-logfile", "access.log",
+            "--access-logformat", '%(s)s "%(r)s" "%(U)s" %(q)s "%(a)s"',
+            "--limit-request-body", "10",
+        ).wait_ready()  # fmt: skip
+        head = 'POST /%0a1"?c HTTP/1.1\r\nHost: x\r\nUser-Agent: y" \xff\r\n'
+        data = f"{head}{field}\r\n\r\n".encode("latin-1")
+        assert request(server, data).startswith(f"HTTP/1.1 {status} ".encode())
+        assert lines_of(folder / "access.log") == [
+            rf'{status} "POST /%0a1\x22?c HTTP/1.1" "/\x0a1\x22" c "y\x22 \xff"'
+        ]
+
+    def test_json_knows_only_what_was_read(self, serve: ServerFactory, folder: Path) -> None:
+        server = serve("--access-logfile", "access.log", "--access-logformat", "json").wait_ready()
+        request(server, "GET /a HTTP/1.1\r\nUser-Agent: b\r\nNo colon\r\n\r\n")
+        request(server, "GET / HTTP/7.1\r\nUser-Agent: b\r\n\r\n")
+        lines = [json.loads(line) for line in lines_of(folder / "access.log", 2)]
+        assert [tuple(line[key] for key in ("method", "path", "user_agent", "status")) for line in lines] == [
+            ("GET", "/a", None, 400),
+            (None, None, None, 505),
+        ]
+
     def test_the_line_is_there_before_post_request(self, serve: ServerFactory, folder: Path) -> None:
         (folder / "conf.py").write_text(
             "accesslog = 'access.log'\n"

@@ -4,9 +4,11 @@ was, and the worker goes on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -127,6 +129,55 @@ def test_what_is_caught_is_raised_once(server: Server) -> None:
     server.wait_for_log("left /stubborn")
     assert server.get() == pid
     assert server.log().count("swallowed") == 1
+
+
+class Blocked:
+    """A server whose error log is a pipe. Read until it is ready, and then by nobody until `read_on`."""
+
+    def __init__(self, serve: ServerFactory, folder: Path, *options: str) -> None:
+        os.mkfifo(folder / "pipe")
+        self._fd = os.open(folder / "pipe", os.O_RDWR | os.O_NONBLOCK)
+        redirected = ("sh", "-c", 'exec "$@" 2> pipe', "sh", sys.executable, "-m", "indrik")
+        self.server = serve(*options, command=redirected)
+        wait_for(lambda: self.read_on("Worker is ready"), "a worker that is ready")
+        # What the server says from now on finds no place.
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self._fd, b"x" * 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self._fd, b"x")
+
+    def read_on(self, word: str) -> bool:
+        """Moves what has been written to the server's log; whether `word` is there."""
+        with contextlib.suppress(BlockingIOError), open(self.server.log_path, "ab") as log:
+            while True:
+                log.write(os.read(self._fd, 65536))
+        return word in self.server.log()
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_that_blocks_delays_nobody(serve: ServerFactory, folder: Path, kind: str) -> None:
+    (folder / "app.py").write_text(APP.replace("os.write(2,", "(lambda fd, text: None)(2,"))
+    blocked = Blocked(serve, folder, *KINDS[kind], "--request-timeout", "1", "--timeout", "0")
+    try:
+        server = blocked.server
+        assert overdue(server, "/python") < 1.5 + 1.0
+        pid = server.get()
+        if kind == "gthread":
+            # Nobody who may wait for the log watches the time here.
+            assert overdue(server, "/python") < 1.5 + 1.0
+        assert [server.get() for _ in range(5)] == [pid] * 5
+        assert "REQUEST TIMEOUT" not in server.log()
+        said = "REQUEST TIMEOUT: 'GET /python HTTP/1.1'"
+        wait_for(lambda: blocked.read_on(said), f"{said} in the log")
+        wait_for(lambda: blocked.read_on("in time: 504 Gateway Timeout"), "the refusal in the log")
+        assert "in spin_here" in server.log()
+    finally:
+        blocked.close()
 
 
 def test_the_next_request_has_its_whole_time(server: Server) -> None:

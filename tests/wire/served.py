@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from indrik.engine.context import RefusalRecord
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.loop import Engine
 from indrik.engine.settings import EngineSettings
@@ -85,6 +86,7 @@ class Served:
     def __init__(self, folder: Path, settings: Mapping[str, Any], sock: socket.socket | None = None) -> None:
         self.log = RecordingLog()
         self.refusals: list[tuple[str, str, str]] = []
+        self.refused_requests: list[Request | None] = []
         self.calls: list[dict[str, Any]] = []
         self.is_trusted = False
         self.application = applications.BY_NAME["echo"]
@@ -132,22 +134,16 @@ class Served:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         return self.is_trusted
 
-    def _refused(
-        self,
-        kind: str,
-        peer: tuple[str, int] | None,
-        detail: str,
-        status: str,
-        request: Request | None = None,
-        took: float = 0.0,
-    ) -> None:
-        self.refusals.append((kind, detail, status))
+    def _refused(self, record: RefusalRecord) -> None:
+        self.refusals.append((record.kind, record.detail, record.status))
+        self.refused_requests.append(record.request)
 
     def reset(self) -> None:
         """Forgets what earlier cases have left."""
         self.log.lines.clear()
         self.log.quiet.clear()
         self.refusals.clear()
+        self.refused_requests.clear()
         self.calls.clear()
         applications.notes.clear()
         self.gateway.renew()

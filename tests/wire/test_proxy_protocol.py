@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 
+from indrik.engine.context import RefusalRecord
 from indrik.engine.loop import Engine
 from tests.wire import served as serving_module
 from tests.wire.answers import take_apart
@@ -197,8 +198,8 @@ def test_trust_is_the_real_peers() -> None:
 def test_refusals_name_the_client() -> None:
     peers: list[object] = []
 
-    def refused(_: Served, kind: str, peer: object, *others: object) -> None:
-        peers.append(peer)
+    def refused(_: Served, record: RefusalRecord) -> None:
+        peers.append(record.peer)
 
     with mock.patch.object(Served, "_refused", refused), serving("v1") as served, served.connect() as client:
         client.send(V1 + b"GET / HTTP/1.1\r\n\r\n")

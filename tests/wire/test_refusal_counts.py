@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 
 from indrik.engine import loop
+from indrik.engine.context import RefusalRecord
 from indrik.protocol.refusals import RequestRefused
 from indrik.protocol.websocket_frames import WebSocketRefused
 from indrik.refusals import KINDS
@@ -76,7 +77,7 @@ def _noted(name: str) -> Callable[[Path], Served]:
 
     def run(folder: Path) -> Served:
         served = Served(folder, {})
-        served.engine.context.note_refusal(name, None, "said by a gateway")
+        served.engine.context.note_refusal(RefusalRecord(name, None, "said by a gateway"))
         return served
 
     return run
@@ -249,7 +250,10 @@ def _named_in_the_engine() -> set[str]:
     found = set()
     for path in (SRC / "indrik" / "engine").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "").endswith("note_refusal"):
+            if not isinstance(node, ast.Call):
+                continue
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called.endswith("note_refusal") or called == "RefusalRecord":
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     found.add(str(first.value))

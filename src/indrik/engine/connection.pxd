@@ -1,10 +1,10 @@
 from indrik.engine.body cimport RequestBody
 from indrik.engine.context cimport Context
-from indrik.engine.exchange cimport Exchange, open_exchange
+from indrik.engine.exchange cimport open_exchange
 from indrik.engine.inlet cimport BodyInlet, Inlet
-from indrik.engine.passable cimport Passable
+from indrik.engine.proxied cimport Proxied
 from indrik.engine.receiver cimport Receiver
-from indrik.engine.timers cimport Timer, TimerQueue, disarm
+from indrik.engine.timers cimport TimerQueue, disarm
 from indrik.engine.transport cimport monotonic
 from indrik.protocol.octets cimport head_end, section
 from indrik.protocol.partial_head cimport PartialHead
@@ -22,13 +22,12 @@ cdef int _LINGERING
 cdef int _CLOSED
 cdef int _PROXY_HEADER
 
-cdef class Connection(Passable):
+cdef class Connection(Proxied):
     cdef PartialHead _partial
     cdef Py_ssize_t _lingered
     cdef bint _closes_after_output
     cdef bint _was_refused
     cdef bint _skipped_line
-    cdef bint _may_announce
     cdef Request _request
     cdef RequestBody _body
     cpdef on_readable(self)

@@ -16,10 +16,10 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.body import RequestBody
-from indrik.engine.context import Context
+from indrik.engine.context import Context, RefusalRecord
 from indrik.engine.exchange import open_exchange
 from indrik.engine.inlet import BodyInlet, Inlet
-from indrik.engine.passable import Passable
+from indrik.engine.proxied import Proxied
 from indrik.engine.receiver import NOTHING, RECEIVE_SIZE, Receiver
 from indrik.engine.states import State
 from indrik.engine.timers import TimerQueue, disarm
@@ -53,18 +53,17 @@ _CHUNKED_SIZE = 16384
 _LINGER_STEP = 65536
 
 
-class Connection(Passable):
+class Connection(Proxied):
     """One accepted socket. For whoever holds the engine's ownership. served: requests so far."""
 
     def __init__(
         self, context: Context, fd: int, peer: tuple[str, int] | None, listener: Listener, is_trusted: bool
     ) -> None:
-        Passable.__init__(self, context, fd, peer, listener, is_trusted)
+        Proxied.__init__(self, context, fd, peer, listener, is_trusted)
         self._partial: PartialHead | None = None
         self._closes_after_output = False
         self._was_refused = False
         self._skipped_line = False
-        self._may_announce = False
         self._lingered = 0
         self._request: Request | None = None
         self._body: RequestBody | None = None
@@ -87,14 +86,6 @@ class Connection(Passable):
         return (
             (self.state == _HEAD or self.state == _PROXY_HEADER) and not self._input and self._partial is None
         )
-
-    def expect_proxy_header(self, is_allowed: cython.bint) -> None:
-        """Has the PROXY protocol's header read before the first request. Only right after accepting.
-
-        `is_allowed` says whether the peer may send one.
-        """
-        self.state = _PROXY_HEADER
-        self._may_announce = is_allowed
 
     # --- told by the loop ---
 
@@ -286,31 +277,6 @@ class Connection(Passable):
         except RequestRefused as refusal:
             self.refuse(refusal)
 
-    def _read_proxy_header(self) -> None:
-        """Takes the header from the input as soon as it is whole; then requests may follow."""
-        # Late: most servers do without (`ServingWorker.check_config` imports it for those that do not).
-        from indrik.protocol.proxy_header import parse_proxy_header
-
-        timers = self._context.timers
-        header = parse_proxy_header(
-            self._input, self._context.settings.proxy_protocol, self._may_announce
-        )
-        if header is None:
-            if self.queue is not timers.head:
-                self._arm(timers.head)
-            return
-        self.state = _HEAD
-        if not header.consumed:
-            return
-        self._input = self._input[header.consumed :]
-        self.proxy_header = header
-        if header.names_client:
-            # `_is_trusted` stays the real peer's: whoever connected has written the fields of the request.
-            self.peer = header.source
-            self.peer_port = "" if header.source is None else str(header.source[1])
-        if not self._input:
-            self._arm(timers.drain if self._context.is_draining else timers.first_byte)
-
     def _advance(self, behind: bytes | None) -> None:
         """Parses what is there, and hands over the first request if it is whole. `behind`: what follows the
         head that is there; None if all is in one piece.
@@ -321,6 +287,7 @@ class Connection(Passable):
         rest: bytes
         size: cython.Py_ssize_t
         length: cython.longlong
+        request: Request
         while self.state == _HEAD:
             data = self._input
             if not data:
@@ -342,7 +309,9 @@ class Connection(Passable):
                 if self.queue is not self._context.timers.head and not self._context.is_draining:
                     self._arm(self._context.timers.head)
                 break
-            request: Request = self._context.parser.parse(data, end, self._is_trusted)
+            # Kept, because a head that is refused has a line in the access log too.
+            self._request = request = Request.__new__(Request)
+            self._context.parser.parse(request, data, end, self._is_trusted)
             if self._context.sticky is not None:
                 if behind is not None:
                     # All of it leaves with the connection.
@@ -457,14 +426,16 @@ class Connection(Passable):
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answers with what `refusal` says, in place of the application, and closes."""
-        request = self._request
+        request = None
         took: cython.double = 0.0
         exchange = self._exchange
         if exchange is not None:
             request = exchange.request
             took = monotonic() - exchange.arrived_at
+        elif self._request is not None:
+            request = self._request.as_far_as_read()
         self._context.note_refusal(
-            refusal.kind, self.peer, refusal.detail, refusal.status, request, took
+            RefusalRecord(refusal.kind, self.peer, refusal.detail, refusal.status, request, took)
         )
         if self._body is not None:
             self._body.discard()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import cython
@@ -39,21 +39,20 @@ if TYPE_CHECKING:
 _SERVER = "indrik"
 
 
-class RefusalSink(Protocol):
-    """Where the engine says that it sent a client away; the log limits the rate."""
+class RefusalRecord(NamedTuple):
+    """That the engine has sent a client away, for the log.
 
-    def __call__(
-        self,
-        kind: str,
-        peer: tuple[str, int] | None,
-        detail: str,
-        status: str,
-        request: Request | None = None,
-        took: float = 0.0,
-    ) -> None:
-        """`kind` groups refusals, `status` is what the client was answered ("" if nothing), `request` the
-        head if it could be read, `took` the seconds since the request was whole, 0 if it never was.
-        """
+    kind: a row of `indrik.refusals`. detail: one line, which may hold octets of the request. status: what the
+    client was answered, "" if nothing. request: the head as far as it was read; None if not even its line
+    was. took: seconds since the request was whole, 0 if it never was.
+    """
+
+    kind: str
+    peer: tuple[str, int] | None
+    detail: str
+    status: str = ""
+    request: Request | None = None
+    took: float = 0.0
 
 
 class Rule(Protocol):
@@ -92,7 +91,7 @@ class Context:
         settings: EngineSettings,
         handler: Handler,
         slot: Slot,
-        on_refusal: RefusalSink,
+        on_refusal: Callable[[RefusalRecord], None],
         waiting: Waiting,
     ) -> None:
         self.settings = settings
@@ -177,18 +176,10 @@ class Context:
         self.now = monotonic()
         self.slot.beat(self.now)
 
-    def note_refusal(
-        self,
-        kind: str,
-        peer: tuple[str, int] | None,
-        detail: str,
-        status: str = "",
-        request: Request | None = None,
-        took: float = 0.0,
-    ) -> None:
+    def note_refusal(self, record: RefusalRecord) -> None:
         """Counts and logs that a client was sent away."""
-        self.slot.count_refused(number_of(kind))
-        self._on_refusal(kind, peer, detail, status, request, took)
+        self.slot.count_refused(number_of(record.kind))
+        self._on_refusal(record)
 
     def response_tail(self) -> str:
         """The end of every response head: Date and Server; made anew each second."""

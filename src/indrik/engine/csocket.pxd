@@ -1,5 +1,4 @@
 # C declarations only: the calls that the compiled engine makes without the interpreter in between.
-from libc.stdint cimport uint16_t
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int fd, void *buffer, size_t length, int flags)
@@ -8,10 +7,6 @@ cdef extern from "sys/socket.h" nogil:
     int SHUT_RDWR
     int MSG_DONTWAIT
     int MSG_NOSIGNAL
-    ctypedef unsigned int socklen_t
-    int accept4(int fd, void *address, socklen_t *length, int flags)
-    int SOCK_NONBLOCK
-    int SOCK_CLOEXEC
 
 cdef extern from "sys/uio.h" nogil:
     struct iovec:

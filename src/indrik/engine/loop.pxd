@@ -1,9 +1,8 @@
 from indrik.engine.connection cimport Connection
 from indrik.engine.context cimport Context
 from indrik.engine.exchange cimport Exchange
-from indrik.engine.poller cimport Poller
 from indrik.engine.siblings cimport Sibling, Siblings
-from indrik.engine.timers cimport TimerQueue, Timers
+from indrik.engine.timers cimport TimerQueue
 from indrik.engine.transport cimport monotonic
 
 cdef unsigned int _WRITABLE

@@ -20,7 +20,7 @@ else:
     from indrik import uncompiled as cython
 
 from indrik.engine.connection import Connection
-from indrik.engine.context import Context, RefusalSink
+from indrik.engine.context import Context, RefusalRecord
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.intake import Intake
 from indrik.engine.keepers import DebuggerRule, SuccessorsRule
@@ -87,7 +87,7 @@ class Engine:
         handler: Handler,
         slot: Slot,
         trusts: Callable[[tuple[str, int] | None], bool],
-        on_refusal: RefusalSink,
+        on_refusal: Callable[[RefusalRecord], None],
         proxies: Callable[[tuple[str, int] | None], bool] = _nobody,
         waiting: Waiting | None = None,
         siblings: Siblings | None = None,
@@ -373,7 +373,8 @@ class Engine:
 
     def _note_exhausted(self, error: OSError, deed: str) -> None:
         """No descriptors or memory are left: makes room, or accepts nobody for a while."""
-        self.context.note_refusal("exhausted", None, f"cannot {deed}: {os.strerror(error.errno or 0)}")
+        detail = f"cannot {deed}: {os.strerror(error.errno or 0)}"
+        self.context.note_refusal(RefusalRecord("exhausted", None, detail))
         if not self._shed_idle():
             self._pause_listening()
             self._accepts_at = self.context.now + _EXHAUSTED_PAUSE
@@ -414,9 +415,8 @@ class Engine:
         for queue in (timers.keep_alive, timers.first_byte):
             connection = queue.oldest
             if isinstance(connection, Connection) and connection.is_idle:
-                self.context.note_refusal(
-                    "connections", connection.peer, "an idle connection was closed to make room"
-                )
+                detail = "an idle connection was closed to make room"
+                self.context.note_refusal(RefusalRecord("connections", connection.peer, detail))
                 connection.close()
                 return True
         return False

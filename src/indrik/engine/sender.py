@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     from indrik import uncompiled as cython
 
-from indrik.engine.context import Context
+from indrik.engine.context import Context, RefusalRecord
 from indrik.engine.exchange import Channel
 from indrik.engine.output import FileSegment, OutputQueue
 from indrik.engine.timers import TimerQueue, disarm
@@ -294,4 +294,4 @@ class Sender(Channel):
         self._note_refusal(kind, detail)
 
     def _note_refusal(self, kind: str, detail: str) -> None:
-        self._context.note_refusal(kind, self.peer, detail)
+        self._context.note_refusal(RefusalRecord(kind, self.peer, detail))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from indrik.engine.originals import original
+from indrik.engine.timers import NEVER
 
 if TYPE_CHECKING:
     from indrik.engine.sender import Sender
@@ -21,7 +23,7 @@ _poll = original(select, "poll")
 _LEFT = select.POLLRDHUP if hasattr(select, "POLLRDHUP") else select.POLLHUP
 
 #: Milliseconds of one wait: short enough for the worker's heartbeat.
-_STEP = 1000
+_STEP = 1000.0
 
 
 class Waiting:
@@ -49,12 +51,21 @@ class Waiting:
         """Waits at most `timeout` seconds (None: as long as it takes) until the client has closed at least
         its sending side; whether it has.
         """
-        fd = connection.fileno()
-        if fd < 0:
-            return True
-        poll = _poll()
-        poll.register(fd, _LEFT)
-        return bool(poll.poll(None if timeout is None else timeout * 1000.0))
+        give_up_at = NEVER if timeout is None else time.monotonic() + timeout
+        left = _STEP if timeout is None else min(_STEP, max(0.0, timeout * 1000.0))
+        while True:
+            # In steps: while poll(2) waits, the kernel keeps the connection of a descriptor that the loop
+            # closes meanwhile; and only between two of them can the end of the request's time be raised.
+            fd = connection.fileno()
+            if fd < 0:
+                return True
+            poll = _poll()
+            poll.register(fd, _LEFT)
+            if poll.poll(left):
+                return True
+            left = min(_STEP, (give_up_at - time.monotonic()) * 1000.0)
+            if left <= 0:
+                return False
 
     def open_socket(self, fd: int) -> socket.socket:
         """A socket that waits as the application's own ones do. Owns `fd` from now on."""

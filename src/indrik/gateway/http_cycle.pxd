@@ -4,7 +4,6 @@ from indrik.gateway.cycle cimport Cycle
 from indrik.gateway.response cimport Response
 from indrik.gateway.scope cimport ScopeBuilder
 from indrik.protocol.octet_fields cimport decode_fields, status_line
-from indrik.protocol.response cimport ResponseHead
 
 cdef long long HIGH_WATER
 cdef long long UNKNOWN_LENGTH

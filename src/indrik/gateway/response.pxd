@@ -1,5 +1,4 @@
 from indrik.engine.exchange cimport Exchange
-from indrik.protocol.request cimport Request
 from indrik.protocol.response cimport ResponseHead, complete, prepare
 
 cdef int _COPIED

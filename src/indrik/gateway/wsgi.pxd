@@ -5,8 +5,7 @@ from indrik.gateway.client_socket cimport ClientSocket, socket_of
 from indrik.gateway.environ cimport EnvironBuilder
 from indrik.gateway.response cimport Response
 from indrik.gateway.took cimport time_taken
-from indrik.protocol.request cimport Request
-from indrik.protocol.response cimport ResponseHead, prepare
+from indrik.protocol.response cimport prepare
 
 cdef long long UNKNOWN_LENGTH
 cdef object _END

@@ -42,8 +42,9 @@ Header names and names of variables are found in upper, lower or mixed case:
 
 Times run from the moment the application was called with the whole request; what it had waited until then
 is `%({{queue}}x)s`. Of a request that was refused they run from when it was whole, and are 0 if it never
-was; its bytes are 0, although its client was told why in a line of text. One that was refused for its head,
-or for the length that it announced, has no method and no path here.
+was; its bytes are 0, although its client was told why in a line of text. One that was refused for its head
+has here what was read of it: nothing unless the request line was well-formed, and the fields only if each of
+them was.
 
 ### Escaping
 

@@ -76,10 +76,11 @@ class RefusalLog:
         if not self.has_suppressed:
             return
         second = int(self._clock())
-        for kind, count in self._counts.items():
+        # A copy: another thread may add a kind.
+        for kind, count in list(self._counts.items()):
             if final or count.second != second:
                 self._summarize(kind, count)
-        self.has_suppressed = any(count.suppressed for count in self._counts.values())
+        self.has_suppressed = any(count.suppressed for count in list(self._counts.values()))
 
     def _summarize(self, kind: str, count: _Count) -> None:
         if count.suppressed:

@@ -37,6 +37,6 @@ cdef class HeadParser:
     cdef bint _casefold
     cdef str _last_host
     cdef bytes _last_octets
-    cpdef Request parse(self, bytes data, Py_ssize_t end, bint is_trusted)
+    cpdef Request parse(self, Request request, bytes data, Py_ssize_t end, bint is_trusted)
     cdef _check_line(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _request_line(self, Request request, bytes data, str text, Py_ssize_t end)

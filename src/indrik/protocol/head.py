@@ -102,10 +102,14 @@ class HeadParser:
         self._last_octets = b""
         self.head_limit = limits.head
 
-    def parse(self, data: bytes, end: cython.Py_ssize_t, is_trusted: cython.bint) -> Request:
-        """The request whose head is `data[:end]`, with the empty line that ends it (`octets.head_end`).
+    def parse(
+        self, request: Request, data: bytes, end: cython.Py_ssize_t, is_trusted: cython.bint
+    ) -> Request:
+        """Fills `request`, which is new, with the head `data[:end]`, with the empty line that ends it
+        (`octets.head_end`), and returns it.
 
-        `is_trusted` says that the peer is a proxy in `forwarded_allow_ips`. Raises a `RequestRefused`.
+        `is_trusted` says that the peer is a proxy in `forwarded_allow_ips`. Raises a `RequestRefused`; then
+        `Request.as_far_as_read` tells what stood before that.
         """
         eol: cython.Py_ssize_t
         at: cython.Py_ssize_t
@@ -142,12 +146,14 @@ class HeadParser:
 
         eol = find(data, _CR, 0, end)
         self._check_line(data, 0, eol)
-        request: Request = Request.__new__(Request)
         self._request_line(request, data, text, eol)
         request.is_trusted = is_trusted
         request.has_scheme = False
         request.has_upgrade = False
         request.has_underscore = False
+        request.content_length = 0
+        request.keep_alive = False
+        request.expects_continue = False
 
         at = eol + 2
         while True:
@@ -215,20 +221,19 @@ class HeadParser:
         # A dropped field counts against the number of fields all the same.
         if len(names) + dropped > self._fields_limit:
             raise FieldsTooLarge("too many header fields")
+        # Behind what bounds their number, and before they are judged: the log of a refusal shows them.
+        request.host = host
+        request.names = names
+        request.values = values
         if types > 1:
             raise InvalidField("Content-Type was sent more than once")
         if hosts != 1 and (hosts or request.minor_version >= 1):
             raise InvalidHost("Host was sent more than once" if hosts else "Host is missing")
         if hosts and host != self._last_host:
             self._check_host(host)
-        request.host = host
-        request.names = names
-        request.values = values
         if request.uri[0] != "/":
             self._authority(request)
 
-        request.content_length = 0
-        request.expects_continue = False
         if length is not None or codings is not None:
             request.content_length = body_length(length, codings, request.minor_version)
             if self._body_limit and request.content_length > self._body_limit:
@@ -289,7 +294,6 @@ class HeadParser:
         uri = decode(data, text, space + 1, last)
         if not is_target(uri):
             raise InvalidTarget(f"request target {uri[:120]!r}")
-        request.method = method
         request.uri = uri
         path = uri if data[space + 1] == _SLASH else self._path(method, uri)
         mark = find(data, _QUESTION, space + 1, last)
@@ -300,6 +304,8 @@ class HeadParser:
             mark = path.find("?")
             request.path = cut(path, 0, mark) if mark >= 0 else path
             request.query = cut(path, mark + 1, len(path)) if mark >= 0 else ""
+        # Last: where it stands, the whole line was read.
+        request.method = method
 
     def _path(self, method: str, uri: str) -> str:
         """The path and query of a target that is not in origin form (RFC 9112 section 3.2)."""

@@ -20,7 +20,7 @@ from indrik.protocol.framing import CHUNKED
 @cython.no_gc
 @cython.cclass
 class Request:
-    """One request head. Made by the parser, read by anybody, changed by nobody but the parser.
+    """One request head. Filled by the parser, read by anybody, changed by nobody else.
 
     method, uri, path, query: as sent, percent-encoding untouched; `path` ends before "?".
     host: the authority that the request is for; "" where none was sent (HTTP/1.0).
@@ -49,6 +49,19 @@ class Request:
     has_upgrade: bool
     has_underscore: bool
     route: str | None
+
+    def as_far_as_read(self) -> Request | None:
+        """This request, whose head may have been refused while it was read: None if not even its line was
+        read, without any field if not all were.
+        """
+        # What nobody has set is None when compiled, and not there when not.
+        if getattr(self, "method", None) is None:
+            return None
+        if getattr(self, "names", None) is None:
+            self.host = ""
+            self.names = []
+            self.values = []
+        return self
 
     @property
     def version(self) -> tuple[int, int]:

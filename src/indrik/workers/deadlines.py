@@ -50,8 +50,9 @@ class TimedHandler(Handler):
     begins, `shortest` seconds later or more.
 
     on_overdue: called by the watching thread, with the ownership held, before the main thread is told;
-    on_stuck: when it is still inside `GRACE` seconds later. Both get the exchange. `start` and `stop` are the
-    main thread's.
+    on_stuck: when it is still inside `GRACE` seconds later. Both get the exchange. behind: called when the
+    client has its answer and the main thread was told, for what may wait. `start` and `stop` are the main
+    thread's.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class TimedHandler(Handler):
         shortest: float,
         on_overdue: Callable[[Exchange], None],
         on_stuck: Callable[[Exchange], None],
+        behind: Callable[[], None],
     ) -> None:
         self._handler = handler
         self._seconds = seconds
         self._shortest = shortest
         self._on_overdue = on_overdue
         self._on_stuck = on_stuck
+        self._behind = behind
         self._call: _Call | None = None
         self._stop = threading.Event()
         self._main = threading.get_ident()
@@ -143,4 +146,5 @@ class TimedHandler(Handler):
             self._on_stuck(exchange)
         if call.stage != _RAISED:
             signal.pthread_kill(self._main, OVERDUE_SIGNAL)
+        self._behind()
         return _AGAIN

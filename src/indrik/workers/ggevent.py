@@ -9,6 +9,7 @@ from collections import deque
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from indrik.engine.context import RefusalRecord
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.greenlets import Greenlets
 from indrik.engine.originals import original
@@ -88,8 +89,8 @@ class GeventWorker(ServingWorker):
         return self._waiting
 
     def refusal_sink(self, reporter: RefusalReporter) -> Any:
-        def note(*refusal: Any) -> None:
-            self._note(reporter, *refusal)
+        def note(record: RefusalRecord) -> None:
+            self._note(reporter, record)
 
         return note
 

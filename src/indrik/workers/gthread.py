@@ -6,17 +6,21 @@ import contextlib
 import os
 import select
 import time
+from functools import partial
 from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from indrik.engine.crew import Crew, Member
 from indrik.engine.exchange import Exchange
+from indrik.workers.later_lines import LaterLines
+from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
 
 
 class ThreadWorker(ServingWorker):
     """`threads` threads that call the application, one more that reads and parses while all of them are
-    inside, and the main thread, which only looks after signals and the master.
+    inside, and the main thread, which only looks after signals, the master, and what is logged with the
+    ownership held: it may wait for the log while the others serve.
     """
 
     is_multithreaded: ClassVar[bool] = True
@@ -24,6 +28,13 @@ class ThreadWorker(ServingWorker):
 
     _is_serving = False
     _quit_by: int | None = None
+
+    def run(self) -> None:
+        self._lines = LaterLines(self._wake_main)
+        super().run()
+
+    def refusal_sink(self, reporter: RefusalReporter) -> Any:
+        return partial(self._lines.put, reporter)
 
     def serve(self) -> None:
         self._crew = Crew(
@@ -43,15 +54,15 @@ class ThreadWorker(ServingWorker):
         try:
             while self.alive:
                 self._wait(self.longest_wait)
-                with self._crew.owned():
-                    self.look_after()
+                self.look_after()
             self._drain()
         finally:
             self._crew.stop()
+            self._lines.write_all()
 
     def _wait(self, seconds: float) -> None:
-        """Until a signal or the crew has news. What the application raised to end the worker ends it here,
-        and so does QUIT.
+        """Until a signal or the crew has news, or lines wait to be written. What the application raised to
+        end the worker ends it here, and so does QUIT.
         """
         # Not by select(2), whose numbers end at 1023.
         poller = select.poll()
@@ -60,6 +71,7 @@ class ThreadWorker(ServingWorker):
         self.read_wakeup()
         if self._quit_by is not None:
             super().handle_quit(self._quit_by, None)
+        self._lines.write_all()
         shortage = self._crew.shortage
         if shortage is not None:
             self._crew.shortage = None
@@ -123,7 +135,7 @@ class ThreadWorker(ServingWorker):
 
     def _note_overdue(self, member: Member) -> None:
         assert member.exchange is not None
-        self.log_overdue(member.exchange, member.ident, f"indrik-{member.number}")
+        self.log_overdue(self._lines, member.exchange, member.ident, f"indrik-{member.number}")
 
     def _note_stuck(self, member: Member) -> None:
-        self.replace_stuck(f"indrik-{member.number}")
+        self._lines.put(self.replace_stuck, f"indrik-{member.number}")

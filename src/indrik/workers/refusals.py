@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from indrik.engine.context import RefusalRecord
 from indrik.log import RefusalLog
 from indrik.protocol.request import Request
 
@@ -31,7 +32,7 @@ class RefusedResponse:
 
 @dataclass(frozen=True, eq=False)
 class RefusedRequest:
-    """The access log's view of a request that could not be read."""
+    """The access log's view of a request of which not even the line could be read."""
 
     method: str = "-"
     uri: str = "-"
@@ -48,21 +49,14 @@ class RefusalReporter:
         self._log = log
         self._lines = RefusalLog(log)
 
-    def __call__(
-        self,
-        kind: str,
-        peer: tuple[str, int] | None,
-        detail: str,
-        status: str,
-        request: Request | None = None,
-        took: float = 0.0,
-    ) -> None:
+    def __call__(self, record: RefusalRecord) -> None:
+        kind, peer, detail, status, request, took = record
         self._lines.refused(kind, peer, f"{detail}: {status}" if status else detail)
         if status and self._log.access_enabled:
             environ = {"REMOTE_ADDR": peer[0], "REMOTE_PORT": str(peer[1])} if peer else {}
             if request is not None:
                 environ.update(_environ_of(request))
-            # Where there is a head, atoms and filters find in the line what they find in any other.
+            # Where a head was read, atoms and filters find in the line what they find in any other.
             self._log.access(
                 RefusedResponse(status),
                 request or RefusedRequest(),

@@ -30,6 +30,7 @@ from indrik.scoreboard.board import Scoreboard
 from indrik.scoreboard.layout import Order, Recycle, State
 from indrik.scoreboard.slot import Slot
 from indrik.workers.base import Worker
+from indrik.workers.later_lines import LaterLines
 from indrik.workers.refusals import RefusalReporter
 from indrik.workers.trust import Trust
 
@@ -330,13 +331,14 @@ class ServingWorker(Worker):
 
     # --- requests that take too long ---
 
-    def log_overdue(self, exchange: Exchange, ident: int, thread: str) -> None:
-        """Write the request that has taken longer than `request_timeout`, and the stack of the thread that it
-        runs in: `ident` is the thread's identifier, `thread` its name. Any thread.
+    def log_overdue(self, lines: LaterLines, exchange: Exchange, ident: int, thread: str) -> None:
+        """Put the request that has taken longer than `request_timeout` among `lines`, and the stack that the
+        thread has now in which it runs: `ident` is the thread's identifier, `thread` its name. Any thread.
         """
         frame = sys._current_frames().get(ident)
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "it has no stack any more\n"
-        self.log.error(
+        lines.put(
+            self.log.error,
             "REQUEST TIMEOUT: %r took longer than %s in thread %s; its stack:\n%s",
             exchange.request.line,
             self.name_timeout(exchange),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from indrik.engine.context import RefusalRecord
 from indrik.engine.exchange import Exchange, Handler
+from indrik.workers.later_lines import LaterLines
+from indrik.workers.refusals import RefusalReporter
 from indrik.workers.serving import ServingWorker
 
 if TYPE_CHECKING:
@@ -38,10 +41,30 @@ class SyncWorker(ServingWorker):
         # Imported late: most servers do without.
         from indrik.workers.deadlines import TimedHandler
 
+        # Written by the thread that watches the time; the main one may be in the application.
+        self._lines = LaterLines(lambda: None)
         self._timed = TimedHandler(
-            gateway, self.usual_timeout, self.shortest_timeout, self._on_overdue, self._on_stuck
+            gateway,
+            self.usual_timeout,
+            self.shortest_timeout,
+            self._on_overdue,
+            self._on_stuck,
+            self._lines.write_all,
         )
         return self._timed
+
+    def refusal_sink(self, reporter: RefusalReporter) -> Any:
+        if self._timed is None:
+            return reporter
+        main = threading.get_ident()
+
+        def note(record: RefusalRecord) -> None:
+            if threading.get_ident() == main:
+                reporter(record)
+            else:
+                self._lines.put(reporter, record)
+
+        return note
 
     def serve(self) -> None:
         engine = self.engine
@@ -76,7 +99,7 @@ class SyncWorker(ServingWorker):
         self.read_wakeup()
 
     def _on_overdue(self, exchange: Exchange) -> None:
-        self.log_overdue(exchange, threading.main_thread().ident or 0, "MainThread")
+        self.log_overdue(self._lines, exchange, threading.main_thread().ident or 0, "MainThread")
 
     def _on_stuck(self, exchange: Exchange) -> None:
         self.replace_stuck("MainThread")

@@ -24,6 +24,7 @@ from typing import Any
 from indrik import quotas
 from indrik.config import Config
 from indrik.config.routes import RouteLimit
+from indrik.engine.context import RefusalRecord
 from indrik.engine.crew import Crew
 from indrik.engine.exchange import Exchange, Handler
 from indrik.engine.interruption import interrupt, is_interruptible_at
@@ -188,10 +189,8 @@ class InterruptedServer:
         self._engine.close()
         self._listener.close(unlink=True)
 
-    def _note_refusal(
-        self, kind: str, peer: Any, detail: str, status: str, request: Any = None, took: float = 0.0
-    ) -> None:
-        self.refusals.append(status)
+    def _note_refusal(self, record: RefusalRecord) -> None:
+        self.refusals.append(record.status)
 
     # --- the thread that answers ---
 

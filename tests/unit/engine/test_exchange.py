@@ -13,6 +13,7 @@ from indrik.engine.output import FileSegment
 from indrik.engine.ownership import Ownership
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 
 
 class Recording(Channel):
@@ -66,7 +67,7 @@ def channel() -> Recording:
 @pytest.fixture
 def exchange(channel: Recording) -> Exchange:
     head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    request: Any = HeadParser(Limits()).parse(head, len(head), False)
+    request: Any = HeadParser(Limits()).parse(Request(), head, len(head), False)
     return open_exchange(channel, request, None, 0.0)
 
 

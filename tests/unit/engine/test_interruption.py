@@ -16,6 +16,7 @@ from indrik.engine.interruption import interrupt, interrupt_application, is_inte
 from indrik.engine.ownership import Ownership
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 
 DEADLINE = 20.0
 
@@ -28,7 +29,7 @@ class Told(BaseException):
 def exchange() -> Exchange:
     """One whose thread is in the application."""
     head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    request: Any = HeadParser(Limits()).parse(head, len(head), False)
+    request: Any = HeadParser(Limits()).parse(Request(), head, len(head), False)
     channel = Channel(None, None, Ownership())  # type: ignore[arg-type]
     made = open_exchange(channel, request, None, 0.0)
     made.shields = 0

@@ -57,7 +57,7 @@ def family() -> Iterator[Family]:
 def request(target: str = "/", *fields: str) -> Request:
     lines = [f"GET {target} HTTP/1.1", "Host: x", *fields, "", ""]
     data = "\r\n".join(lines).encode("latin-1")
-    return HeadParser(Limits()).parse(data, len(data), False)
+    return HeadParser(Limits()).parse(Request(), data, len(data), False)
 
 
 def chosen(family: Family, value: str) -> int:

@@ -17,6 +17,7 @@ from indrik.protocol.limits import Limits
 from indrik.protocol.octets import head_end
 from indrik.protocol.partial_head import PartialHead
 from indrik.protocol.refusals import InvalidFraming, InvalidHost, RequestRefused, UnknownCoding
+from indrik.protocol.request import Request
 
 TOKEN = st.text("abcXYZ019-.!#$%&'*+^`|~", min_size=1, max_size=12)
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
@@ -32,7 +33,7 @@ def head(target: str, fields: list[tuple[str, str]], method: str = "GET") -> byt
 @given(TARGET, FIELDS)
 def test_what_was_sent_is_what_is_read(target: str, fields: list[tuple[str, str]]) -> None:
     data = head(target, fields)
-    request = HeadParser(Limits()).parse(data, head_end(data, 0), False)
+    request = HeadParser(Limits()).parse(Request(), data, head_end(data, 0), False)
     assert (request.method, request.uri, request.version) == ("GET", target, (1, 1))
     path, _, query = target.partition("?")
     assert (request.path, request.query) == (path, query)
@@ -63,7 +64,7 @@ def test_what_is_refused_stays_refused(garbage: bytes, more: bytes) -> None:
     except RequestRefused:
         data += more + b"\r\n\r\n"
         with pytest.raises(RequestRefused):
-            parser.parse(data, head_end(data, 0), False)
+            parser.parse(Request(), data, head_end(data, 0), False)
 
 
 @given(st.binary(max_size=120))
@@ -74,7 +75,7 @@ def test_no_bytes_make_it_fail(garbage: bytes) -> None:
         Limits(permit_obsolete_folding=True, permit_space_before_colon=True, casefold_method=True),
     ):
         with contextlib.suppress(RequestRefused):
-            HeadParser(limits).parse(data, head_end(data, 0), False)
+            HeadParser(limits).parse(Request(), data, head_end(data, 0), False)
 
 
 def test_every_refusal_says_what_it_is() -> None:
@@ -153,7 +154,7 @@ def test_the_host_of_the_request_before_changes_nothing() -> None:
 
     def read(host: str) -> str:
         data = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1")
-        request = parser.parse(data, head_end(data, 0), False)
+        request = parser.parse(Request(), data, head_end(data, 0), False)
         assert request.values == [request.host]
         return request.host
 
@@ -166,4 +167,4 @@ def test_the_host_of_the_request_before_changes_nothing() -> None:
                 read(host)
     data = b"GET / HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n"
     with pytest.raises(InvalidHost):
-        parser.parse(data, head_end(data, 0), False)
+        parser.parse(Request(), data, head_end(data, 0), False)

@@ -36,7 +36,7 @@ FIELDS = {
 
 def parse(data: str) -> Request:
     head = data.encode("latin-1")
-    return HeadParser(Limits()).parse(head, head_end(head, 0), False)
+    return HeadParser(Limits()).parse(Request(), head, head_end(head, 0), False)
 
 
 def request(

@@ -17,6 +17,7 @@ from indrik.engine.timers import NEVER
 from indrik.errors import RequestTimeout
 from indrik.protocol.head import HeadParser
 from indrik.protocol.limits import Limits
+from indrik.protocol.request import Request
 from indrik.signals import OVERDUE_SIGNAL
 from indrik.workers.deadlines import GRACE, TimedHandler
 
@@ -52,7 +53,7 @@ def signals() -> Iterator[None]:
 
 def new_exchange() -> Exchange:
     head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    request: Any = HeadParser(Limits()).parse(head, len(head), False)
+    request: Any = HeadParser(Limits()).parse(Request(), head, len(head), False)
     return open_exchange(Closed(), request, None, 0.0)
 
 
@@ -110,7 +111,7 @@ def next_is_ended(point: int) -> tuple[bool, int]:
     def nothing(exchange: Exchange) -> None:
         pass
 
-    timed = TimedHandler(Calls(first, second), -2 * GRACE, 1.0, nothing, nothing)
+    timed = TimedHandler(Calls(first, second), -2 * GRACE, 1.0, nothing, nothing, lambda: None)
     timed._ownership = Ownership()
     watcher = threading.Thread(
         target=lambda: counts.append(watch_stopped_at(point, timed, stands, goes)), daemon=True
