@@ -48,9 +48,9 @@ def test_order_of_the_start(serve: ServerFactory, folder: Path) -> None:
         folder,
         """\
 def on_starting(server):
-    server.log.info("on_starting: %s %s", os.path.exists("pid"), callable(signal.getsignal(signal.SIGHUP)))
+    server.log.info("on_starting: %s %s", os.path.exists("pid"), callable(signal.getsignal(signal.SIGTERM)))
 def when_ready(server):
-    server.log.info("when_ready: %s", callable(signal.getsignal(signal.SIGHUP)))
+    server.log.info("when_ready: %s", callable(signal.getsignal(signal.SIGTERM)))
 """,
         *("--pid", "pid", "-k", "kinds.Checked"),
     )

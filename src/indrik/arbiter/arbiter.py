@@ -30,7 +30,7 @@ from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
 from indrik.scoreboard.board import Scoreboard
-from indrik.signals import MASTER_SIGNALS
+from indrik.signals import KEPT_SIGNALS, MASTER_SIGNALS, STOP_SIGNALS
 
 #: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.
 PARENT_INTERVAL = 1.0
@@ -147,6 +147,8 @@ class Arbiter:
         """Everything before the first fork. Raises IndrikError, or what a hook raises."""
         self.log.info("Starting indrik %s", __version__)
         self.pid = os.getpid()
+        # The rest follows after on_starting, which TERM ends at once.
+        self._wakeup.install(KEPT_SIGNALS)
         self.master_pid = handover.predecessor()
         if self.master_pid:
             self.proc_name += ".2"
@@ -181,12 +183,14 @@ class Arbiter:
     def _pause_start(self, seconds: float) -> None:
         """Wait for an address to become free. Raises HaltServer when the server is stopped meanwhile."""
         give_up_at = time.monotonic() + seconds
+        for_later: list[int] = []
         while (left := give_up_at - time.monotonic()) > 0:
             self._wakeup.sleep(left)
-            if any(
-                number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT) for number in self._wakeup.take()
-            ):
-                raise HaltServer("stopped while it was waiting for its address", 0)
+            for number in self._wakeup.take():
+                if number in STOP_SIGNALS:
+                    raise HaltServer("stopped while it was waiting for its address", 0)
+                for_later.append(number)
+        self._wakeup.put_back(for_later)
 
     def _create_pidfile(self) -> None:
         name = self.name_pidfile()

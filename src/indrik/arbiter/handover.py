@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from indrik import kept_signals
 from indrik.arbiter.offspring import FORK_BLOCKED
 from indrik.arbiter.seating import Seating
 from indrik.arbiter.streams import flush_streams
@@ -21,6 +22,7 @@ from indrik.arbiter.titles import set_title
 from indrik.errors import ConfigError, IndrikError
 from indrik.net.addresses import format_address, parse_address
 from indrik.net.listeners import Listener, adopt, create_sockets
+from indrik.signals import KEPT_SIGNALS, MASTER_SIGNALS
 
 PID_VARIABLE = "INDRIK_PID"
 FD_VARIABLE = "INDRIK_FD"
@@ -52,11 +54,15 @@ def exec_new_master(
         os.set_inheritable(listener.fileno(), True)
     flush_streams()
     os.chdir(directory)
-    # Handlers go at the exec, but what is ignored or blocked would stay so.
+    # What is ignored would stay so over the exec. And TERM that has come since the fork has to end this
+    # process: the old master's handler would only note it, and the exec forget that.
     for number in signal.valid_signals():
-        if signal.getsignal(number) is signal.SIG_IGN and number not in (signal.SIGPIPE, signal.SIGXFSZ):
+        is_ignored = signal.getsignal(number) is signal.SIG_IGN
+        if number in MASTER_SIGNALS or (is_ignored and number not in (signal.SIGPIPE, signal.SIGXFSZ)):
             signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # What is blocked stays so, too. The command lets it come when it can keep it, HUP for the new master for
+    # example; any other program gets nothing blocked.
+    signal.pthread_sigmask(signal.SIG_SETMASK, KEPT_SIGNALS if kept_signals.is_used() else ())
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)
 
 
