@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from indrik import kept_signals
-from indrik.arbiter.offspring import FORK_BLOCKED
+from indrik.arbiter.offspring import FORK_BLOCKED, status_of
 from indrik.arbiter.seating import Seating
 from indrik.arbiter.streams import flush_streams
 from indrik.arbiter.titles import set_title
@@ -174,15 +174,19 @@ class Handover:
             server.log.error("The new master cannot be started, this one goes on: %s", error)
             return
         if pid == 0:
+            status = 127
             try:
                 signal.set_wakeup_fd(-1)
                 environment = getattr(server.cfg, "env_orig", os.environ)
                 exec_new_master(server, server.all_listeners(), environment, server.start_directory)
+            except SystemExit as stop:
+                server.log.error("No new master: hook pre_exec called exit(%s)", stop.code)
+                status = status_of(stop)
             except BaseException:
                 server.log.exception("The new master cannot be started")
             finally:
                 # Nothing of the old master may run here: no hook, no cleaning up.
-                os._exit(127)
+                os._exit(status)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         server.reexec_pid = pid
         server.supervisor.reloading()
