@@ -19,6 +19,15 @@ from tests.process.server import Server, children, is_alive, wait_for
 #: that is called before all others.
 PLACES = ("start", "configuration", "on_starting")
 
+#: Starts the command with the signals as a shell's foreground has them: in its background, INT and QUIT are
+#: ignored, and so is what runs the tests there.
+FOREGROUND = (
+    "import os, signal, sys\n"
+    "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):\n"
+    "    signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.executable, [sys.executable, '-m', 'indrik', *sys.argv[1:]])\n"
+)
+
 
 def start_to(serve: ServerFactory, folder: Path, place: str, *arguments: str) -> Server:
     """A server that has come to one of the PLACES."""
@@ -28,7 +37,13 @@ def start_to(serve: ServerFactory, folder: Path, place: str, *arguments: str) ->
         "on_starting": "def on_starting(server):\n    gate('on_starting')\n",
     }[place]
     gates.write(folder, "conf.py", text)
-    server = serve("-c", "conf.py", *arguments, environment=gates.environment(folder, place))
+    server = serve(
+        "-c",
+        "conf.py",
+        *arguments,
+        command=(sys.executable, "-c", FOREGROUND),
+        environment=gates.environment(folder, place),
+    )
     assert gates.wait_at(folder, place) == server.pid
     return server
 
@@ -122,7 +137,8 @@ def test_hup_to_a_new_master_that_has_just_been_started(serve: ServerFactory, fo
 def test_a_new_master_that_has_just_been_started_is_stopped(
     serve: ServerFactory, folder: Path, number: signal.Signals
 ) -> None:
-    server = serve(environment=gates.environment(folder, "upgrade")).wait_ready()
+    command = (sys.executable, "-c", FOREGROUND)
+    server = serve(command=command, environment=gates.environment(folder, "upgrade")).wait_ready()
     server.send(signal.SIGUSR2)
     os.kill(gates.wait_at(folder, "upgrade"), number)
     server.wait_for_log(f"The new master exited with code -{number.value}; this one goes on")
