@@ -7,7 +7,6 @@ but note the signal and wake the loop; what follows happens outside of it.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -111,8 +110,14 @@ SIGNALS = (
     ),
 )
 
+#: They end a process, however far its start has come.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
 MASTER_SIGNALS = tuple(row.number for row in SIGNALS if row.master)
 WORKER_SIGNALS = tuple(row.number for row in SIGNALS if row.worker)
+
+#: What the command keeps for the master that it becomes. CHLD by itself does nothing.
+KEPT_SIGNALS = tuple(one for one in MASTER_SIGNALS if one not in (*STOP_SIGNALS, signal.SIGCHLD))
 
 #: With it the arbiter asks a silent worker for its stacks, before ABRT. A real-time signal, because an
 #: application may want any of the others; USR2 where there are none (macOS), which means nothing else to a
@@ -130,7 +135,8 @@ _HEAD = """\
 
 Send them with `kill -SIGNAL PID`. The master's process id is in the pid file (`--pid`) and in its first log
 lines. Handlers only note a signal and wake the loop, so none is lost while another is being handled, and none
-interrupts application code except QUIT, INT and ABRT in a worker.
+interrupts application code except QUIT, INT and ABRT in a worker. While the server starts, TERM, INT and QUIT
+end it at once; the others are kept until the master has its loop.
 """
 
 
@@ -146,6 +152,8 @@ def render() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write SIGNALS.md, or with --check fail if the one there is stale."""
+    import argparse  # late: the command imports this module before anything else, and wants to be quick
+
     parser = argparse.ArgumentParser(prog="python -m indrik.signals", description=main.__doc__)
     parser.add_argument("--write", action="store_true", help="write the file")
     parser.add_argument(

@@ -48,9 +48,9 @@ def test_order_of_the_start(serve: ServerFactory, folder: Path) -> None:
         folder,
         """\
 def on_starting(server):
-    server.log.info("on_starting: %s %s", os.path.exists("pid"), callable(signal.getsignal(signal.SIGHUP)))
+    server.log.info("on_starting: %s %s", os.path.exists("pid"), callable(signal.getsignal(signal.SIGTERM)))
 def when_ready(server):
-    server.log.info("when_ready: %s", callable(signal.getsignal(signal.SIGHUP)))
+    server.log.info("when_ready: %s", callable(signal.getsignal(signal.SIGTERM)))
 """,
         *("--pid", "pid", "-k", "kinds.Checked"),
     )
@@ -181,11 +181,11 @@ def child_exit(server, worker):
         ("StopIteration()", 0, "Shutting down: Master"),
         ("KeyboardInterrupt()", 0, "Shutting down: Master"),
         ("HaltServer('no more', 9)", 9, "Shutting down: Master: no more"),
-        ("SystemExit(7)", 7, None),
+        ("SystemExit(7)", 7, "Shutting down: Master: hook pre_fork called exit(7)"),
     ],
 )
 def test_what_ends_the_loop(
-    serve: ServerFactory, folder: Path, raised: str, status: int, text: str | None
+    serve: ServerFactory, folder: Path, raised: str, status: int, text: str
 ) -> None:
     server = start(
         serve,
@@ -193,7 +193,7 @@ def test_what_ends_the_loop(
         f"from indrik.errors import HaltServer\ndef pre_fork(server, worker):\n    raise {raised}\n",
     )
     assert server.wait_exit() == status
-    assert [line for line in messages(server) if line.startswith("Shutting")] == ([text] if text else [])
+    assert [line for line in messages(server) if line.startswith("Shutting")] == [text]
 
 
 def test_what_nobody_expected_ends_the_loop_too(serve: ServerFactory, folder: Path) -> None:

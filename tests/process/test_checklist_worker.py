@@ -96,13 +96,16 @@ def test_random_numbers_differ(serve: ServerFactory, folder: Path) -> None:
     assert len(set(notes(folder))) == 3
 
 
-def test_fault_after_the_start_is_status_255(serve: ServerFactory, folder: Path) -> None:
+@pytest.mark.parametrize(("method", "ready"), [("run", 1), ("serve", 2)])
+def test_fault_after_the_start_is_status_255(
+    serve: ServerFactory, folder: Path, method: str, ready: int
+) -> None:
     (folder / "kinds.py").write_text(
         "from indrik.workers.sync import SyncWorker\n"
         "class Kind(SyncWorker):\n"
-        "    def run(self):\n"
+        f"    def {method}(self):\n"
         "        if self.age == 1: raise ValueError('broken on purpose')\n"
-        "        super().run()\n"
+        f"        super().{method}()\n"
     )
     server = start(
         serve,
@@ -114,7 +117,7 @@ def test_fault_after_the_start_is_status_255(serve: ServerFactory, folder: Path)
     server.wait_for_log(r"Exception in worker process \(pid: (\d+)\)\nTraceback")
     pid = server.wait_for_log(r"Worker exiting \(pid: (\d+)\)")[1]
     server.wait_for_log(rf"\[ERROR\] .*{pid}.*255")
-    server.wait_for_log("Worker is ready", 2)
+    server.wait_for_log("Worker is ready", ready)
     assert notes(folder) == ["worker_exit 1"]
     assert server.get_version() == "1"
 

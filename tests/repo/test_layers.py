@@ -15,6 +15,7 @@ LAYERS = {
     "signals": 0,
     "refusals": 0,
     "uncompiled": 0,
+    "kept_signals": 1,
     "protocol": 1,
     "sessions": 1,
     "net.addresses": 1,

@@ -13,6 +13,7 @@ import traceback
 from argparse import Namespace
 from typing import Any, NoReturn
 
+from indrik import kept_signals
 from indrik.config import Config
 from indrik.config.command_line import Parser, environment_arguments, given
 from indrik.config.files import find_default_file, read_module, read_python_file, read_toml, settings_in
@@ -242,6 +243,7 @@ class Application(BaseApplication):
 
     def check_config(self) -> NoReturn:
         """Load what the server would load, say what is wrong with it, and exit with status 0 or 1."""
+        kept_signals.let_go()
         try:
             self.cfg.check_classes()
         except Exception as error:

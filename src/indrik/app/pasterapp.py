@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indrik.app.pastefile import PasteFile, settings_of_server
-from indrik.app.wsgiapp import WSGIApplication
+from indrik.app.wsgi_application import WSGIApplication
 
 
 class PasterServerApplication(WSGIApplication):

@@ -14,10 +14,10 @@ import time
 from typing import Any, NoReturn
 
 from indrik import __version__
-from indrik.arbiter import handover, spew
+from indrik.arbiter import handover, hooks, spew
 from indrik.arbiter.daemon import Daemon
 from indrik.arbiter.generation import Environment, Generation
-from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR
+from indrik.arbiter.offspring import APP_LOAD_ERROR, WORKER_BOOT_ERROR, status_of
 from indrik.arbiter.pidfile import Pidfile
 from indrik.arbiter.reload import Reload
 from indrik.arbiter.seating import Seating
@@ -30,7 +30,7 @@ from indrik.config.resolved import MOST_WORKERS
 from indrik.errors import HaltServer, IndrikError
 from indrik.net.listeners import Listener
 from indrik.scoreboard.board import Scoreboard
-from indrik.signals import MASTER_SIGNALS
+from indrik.signals import KEPT_SIGNALS, MASTER_SIGNALS, STOP_SIGNALS
 
 #: Seconds between two looks at whether the old master (USR2) still lives: only a poll tells.
 PARENT_INTERVAL = 1.0
@@ -79,6 +79,8 @@ class Arbiter:
         self.supervisor = Supervisor(self.log)
         self._handover = handover.Handover(self)
         self.stopping: str | None = None
+        #: What a hook has asked for during the stop.
+        self._exit_status: int | None = None
         #: When the stop begins that TERM has asked for (`stop_delay`).
         self._stop_at = float("inf")
         self._wanted_wake_at = float("inf")
@@ -133,10 +135,22 @@ class Arbiter:
         self.supervisor.ready(f"serving, generation {self.current.number}{remark}")
 
     def call_hook(self, name: str, *arguments: Any) -> bool:
-        """Call a hook whose failure must not change what the arbiter is doing; it is logged with its name."""
+        """Call a hook whose failure must not change what the arbiter is doing; it is logged with its name. An
+        exit that it asks for begins the stop; during the stop it only changes the status.
+        """
         try:
-            getattr(self.cfg, name)(*arguments)
-        except Exception:
+            hooks.call(self, self.cfg, name, *arguments)
+        except HaltServer as halt:
+            if self.stopping is None:
+                raise
+            self.log.error("During the stop, %s", halt.reason)
+            self._exit_status = halt.exit_status
+            return False
+        except BaseException as error:
+            # Nothing breaks off a stop, but what a hook has forked may end.
+            stops = self.stopping is not None and os.getpid() == self.pid
+            if not stops and not isinstance(error, Exception):
+                raise
             self.log.exception("Hook %s failed", name)
             return False
         return True
@@ -147,6 +161,8 @@ class Arbiter:
         """Everything before the first fork. Raises IndrikError, or what a hook raises."""
         self.log.info("Starting indrik %s", __version__)
         self.pid = os.getpid()
+        # The rest follows after on_starting, which TERM ends at once.
+        self._wakeup.install(KEPT_SIGNALS)
         self.master_pid = handover.predecessor()
         if self.master_pid:
             self.proc_name += ".2"
@@ -154,7 +170,7 @@ class Arbiter:
         else:
             os.environ.pop(handover.PID_VARIABLE, None)
         self._create_pidfile()
-        self.cfg.on_starting(self)
+        hooks.call(self, self.cfg, "on_starting", self)
         self.init_signals()
         if not self.LISTENERS:
             self.LISTENERS, self.is_activated = handover.open_listeners(
@@ -167,7 +183,7 @@ class Arbiter:
         if check_config is not None:
             check_config(self.cfg, self.log)
         self.current = Generation(1, self.cfg, self.log, self.LISTENERS)
-        self.cfg.when_ready(self)
+        hooks.call(self, self.cfg, "when_ready", self)
 
     def init_signals(self) -> None:
         """Queue the signals that the table gives the master."""
@@ -181,12 +197,14 @@ class Arbiter:
     def _pause_start(self, seconds: float) -> None:
         """Wait for an address to become free. Raises HaltServer when the server is stopped meanwhile."""
         give_up_at = time.monotonic() + seconds
+        for_later: list[int] = []
         while (left := give_up_at - time.monotonic()) > 0:
             self._wakeup.sleep(left)
-            if any(
-                number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT) for number in self._wakeup.take()
-            ):
-                raise HaltServer("stopped while it was waiting for its address", 0)
+            for number in self._wakeup.take():
+                if number in STOP_SIGNALS:
+                    raise HaltServer("stopped while it was waiting for its address", 0)
+                for_later.append(number)
+        self._wakeup.put_back(for_later)
 
     def _create_pidfile(self) -> None:
         name = self.name_pidfile()
@@ -212,7 +230,8 @@ class Arbiter:
             # Last, because it forks: the children must have nothing of the terminal.
             self.prepare(self.current)
         except HaltServer as halt:
-            self.log.info("Shutting down: %s", halt.reason)
+            tell = self.log.error if halt.exit_status else self.log.info
+            tell("Shutting down: %s", halt.reason)
             self._close_up()
             sys.exit(halt.exit_status)
         except IndrikError as error:
@@ -223,6 +242,10 @@ class Arbiter:
             self.log.exception("Cannot start")
             self._close_up()
             sys.exit(1)
+        except BaseException:
+            # INT, which is a KeyboardInterrupt until it has its handler.
+            self._close_up()
+            raise
         set_title(f"master [{self.proc_name}]")
         try:
             while True:
@@ -238,7 +261,15 @@ class Arbiter:
             self.halt()
         except HaltServer as halt:
             self.halt(reason=halt.reason, exit_status=halt.exit_status)
-        except Exception:
+        except SystemExit as stop:
+            # The end of a worker passes here, and that of what a hook has forked: it is nobody else's.
+            if os.getpid() != self.pid:
+                raise
+            self.log.exception("exit(%s) was called in the master", stop.code)
+            self.halt(exit_status=status_of(stop))
+        except BaseException:
+            if os.getpid() != self.pid:
+                raise
             self.log.exception("Unhandled exception in the main loop")
             with contextlib.suppress(Exception):
                 self.stop(graceful=False)
@@ -424,7 +455,7 @@ class Arbiter:
             self.log.error("Shutting down: %s: %s", self.master_name, reason)
         self._close_up()
         self.call_hook("on_exit", self)
-        sys.exit(exit_status)
+        sys.exit(exit_status if self._exit_status is None else self._exit_status)
 
     def stop(self, graceful: bool = True) -> None:
         """Tell all workers to leave and wait until they are gone; those that stay too long are killed.
@@ -463,6 +494,9 @@ class Arbiter:
         self.LISTENERS = []
 
     def _close_up(self) -> None:
+        if os.getpid() != self.pid:
+            # A process that a hook has forked, or that preloads: none of it belongs to it.
+            return
         self._close_listeners()
         self._remove_pidfile()
 

@@ -14,13 +14,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from indrik.arbiter.offspring import FORK_BLOCKED
+from indrik import kept_signals
+from indrik.arbiter.offspring import FORK_BLOCKED, status_of
 from indrik.arbiter.seating import Seating
 from indrik.arbiter.streams import flush_streams
 from indrik.arbiter.titles import set_title
 from indrik.errors import ConfigError, IndrikError
 from indrik.net.addresses import format_address, parse_address
 from indrik.net.listeners import Listener, adopt, create_sockets
+from indrik.signals import KEPT_SIGNALS, MASTER_SIGNALS
 
 PID_VARIABLE = "INDRIK_PID"
 FD_VARIABLE = "INDRIK_FD"
@@ -52,11 +54,15 @@ def exec_new_master(
         os.set_inheritable(listener.fileno(), True)
     flush_streams()
     os.chdir(directory)
-    # Handlers go at the exec, but what is ignored or blocked would stay so.
+    # What is ignored would stay so over the exec. And TERM that has come since the fork has to end this
+    # process: the old master's handler would only note it, and the exec forget that.
     for number in signal.valid_signals():
-        if signal.getsignal(number) is signal.SIG_IGN and number not in (signal.SIGPIPE, signal.SIGXFSZ):
+        is_ignored = signal.getsignal(number) is signal.SIG_IGN
+        if number in MASTER_SIGNALS or (is_ignored and number not in (signal.SIGPIPE, signal.SIGXFSZ)):
             signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # What is blocked stays so, too. The command lets it come when it can keep it, HUP for the new master for
+    # example; any other program gets nothing blocked.
+    signal.pthread_sigmask(signal.SIG_SETMASK, KEPT_SIGNALS if kept_signals.is_used() else ())
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)
 
 
@@ -168,15 +174,19 @@ class Handover:
             server.log.error("The new master cannot be started, this one goes on: %s", error)
             return
         if pid == 0:
+            status = 127
             try:
                 signal.set_wakeup_fd(-1)
                 environment = getattr(server.cfg, "env_orig", os.environ)
                 exec_new_master(server, server.all_listeners(), environment, server.start_directory)
+            except SystemExit as stop:
+                server.log.error("No new master: hook pre_exec called exit(%s)", stop.code)
+                status = status_of(stop)
             except BaseException:
                 server.log.exception("The new master cannot be started")
             finally:
                 # Nothing of the old master may run here: no hook, no cleaning up.
-                os._exit(127)
+                os._exit(status)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         server.reexec_pid = pid
         server.supervisor.reloading()

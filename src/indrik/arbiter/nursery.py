@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Any
 
+from indrik.arbiter import hooks
 from indrik.arbiter.generation import Generation
 from indrik.arbiter.offspring import FORK_BLOCKED, leave_master, leave_relatives, live
 from indrik.arbiter.recycling import set_limits
@@ -51,7 +52,7 @@ class Nursery:
             worker.arbiter_fd = server.wakeup_fd
             worker.stacks_fd = stacks
             worker.minds_changes_while_loading = self.changes_while_loading < _MOST_CHANGES
-            cfg.pre_fork(server, worker)
+            hooks.call(server, cfg, "pre_fork", server, worker)
             pid = self._fork(worker, generation)
         except BaseException:
             # In the child, too, SystemExit passes here; but there the slot is its own by now, and the

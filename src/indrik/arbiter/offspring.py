@@ -16,7 +16,7 @@ from indrik.arbiter.titles import set_title
 from indrik.errors import AppImportError, IndrikError
 from indrik.log.tracebacks import from_application
 from indrik.net.listeners import Listener
-from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, WORKER_SIGNALS
+from indrik.signals import MASTER_SIGNALS, STACKS_SIGNAL, STOP_SIGNALS, WORKER_SIGNALS
 
 #: Exit status of a worker that could not start, and of one whose application could not be found in its
 #: module.
@@ -26,26 +26,36 @@ APP_LOAD_ERROR = 4
 #: What is blocked around a fork: everything that has a handler in the master or gets one in the worker.
 FORK_BLOCKED = frozenset({*MASTER_SIGNALS, *WORKER_SIGNALS})
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_OF_MASTER_ALONE = frozenset(MASTER_SIGNALS) - frozenset(WORKER_SIGNALS)
 
 
 def leave_master() -> None:
     """Worker only, right after the fork, with FORK_BLOCKED blocked: forget the master's handlers.
 
-    Signals that stop are let through, and end the process: nobody is served yet. The others wait, blocked,
-    until the worker has installed its own handlers, so that a request to reopen the logs is not lost in
-    between.
+    Signals that stop are let through, and end the process: nobody is served yet. The master's alone are let
+    through and do nothing. The others wait, blocked, until the worker has installed its own handlers, so that
+    a request to reopen the logs is not lost in between.
     """
     signal.set_wakeup_fd(-1)
     for number in FORK_BLOCKED:
-        signal.signal(number, _leave_at_once if number in _STOPPING else signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _leave_at_once)
+    # By default they would stop it, when they are sent to the whole group. Neither blocked nor SIG_IGN, which
+    # what the application starts would inherit.
+    for number in _OF_MASTER_ALONE:
+        signal.signal(number, _ignore)
     # Its default action would end the process; the worker registers its own handler later.
     signal.signal(STACKS_SIGNAL, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*STOP_SIGNALS, *_OF_MASTER_ALONE})
 
 
 def _leave_at_once(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def leave_relatives(server: Any, generation: Any, listeners: Sequence[Listener]) -> None:
@@ -122,7 +132,7 @@ def guarded(
             text = "%s failed to boot (pid: %s): the application called exit(%s) while it was loading"
             log.error(text, who, pid, stop.code)
             return WORKER_BOOT_ERROR
-        status = _status_of(stop)
+        status = status_of(stop)
         if is_up() and not is_excused():
             text = "%s ends with status %s (pid: %s): the application called exit(%s) here"
             log.error(text, who, status, pid, stop.code, exc_info=_shown(stop))
@@ -147,7 +157,7 @@ def _shown(error: BaseException) -> tuple[type[BaseException], BaseException, Tr
     return type(error), error, from_application(error)
 
 
-def _status_of(stop: SystemExit) -> int:
+def status_of(stop: SystemExit) -> int:
     """What the interpreter would make of it: None is 0, a text is 1."""
     if stop.code is None:
         return 0

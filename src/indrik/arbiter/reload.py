@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from indrik.arbiter import hooks
 from indrik.arbiter.generation import Generation
 from indrik.errors import IndrikError
 from indrik.net.addresses import format_address
@@ -100,7 +101,7 @@ class Reload:
         candidate = Generation(self._last_number, cfg, log, listeners)
         server.cfg, server.log = cfg, log
         server.LISTENERS = listeners
-        cfg.on_reload(server)
+        hooks.call(server, cfg, "on_reload", server)
         server.prepare(candidate)
         # The old configuration stays in force, for old workers too, until the canary has passed.
         server.cfg, server.LISTENERS = old.cfg, old.listeners

@@ -11,8 +11,10 @@ import os
 import select
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import FrameType
+
+from indrik import kept_signals
 
 #: Seconds. Nothing needs it to be shorter; poll(2) counts milliseconds in a C int.
 LONGEST_SLEEP = 3600.0
@@ -27,13 +29,17 @@ class Wakeup:
         os.set_blocking(self.write_fd, False)
         self._queue: deque[int] = deque()
 
-    def install(self, signals: Iterable[int]) -> None:
-        """Queue these signals from now on."""
+    def install(self, signals: Collection[int]) -> None:
+        """Queue these signals from now on, and before them those that the command has kept. Whoever started
+        this process may have blocked some of them.
+        """
         # The C handler writes to the pipe, so a signal between the look at the queue and the sleep is not
         # slept over.
         signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, self.enqueue)
+        self.put_back(kept_signals.take())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
     def enqueue(self, number: int, frame: FrameType | None = None) -> None:
         """The handler of every signal: deque's append is atomic, even where another handler interrupts it."""
@@ -52,6 +58,10 @@ class Wakeup:
         """
         while self._queue:
             yield self._queue.popleft()
+
+    def put_back(self, numbers: Iterable[int]) -> None:
+        """Queue again what was taken, as the first to be taken next."""
+        self._queue.extendleft(reversed([*numbers]))
 
     def sleep(self, seconds: float, *also: int) -> None:
         """Wait until woken, until one of the descriptors `also` is readable, or for `seconds`."""

@@ -80,7 +80,8 @@ class _Embedded(Application):
 
 @contextlib.contextmanager
 def _signals_restored() -> Iterator[None]:
-    """Puts back afterwards what the master changes: handlers and the wake-up descriptor."""
+    """Puts back afterwards what the master changes: handlers, the mask and the wake-up descriptor."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     before = {number: signal.getsignal(number) for number in MASTER_SIGNALS}
     wakeup_fd = signal.set_wakeup_fd(-1)
     pid = os.getpid()
@@ -92,6 +93,7 @@ def _signals_restored() -> Iterator[None]:
                 # None: it was not set from Python, so Python cannot put it back.
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
             signal.set_wakeup_fd(wakeup_fd)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _end_process(stop: SystemExit) -> NoReturn:

@@ -29,7 +29,6 @@ _WEBSOCKET_SPREAD = 5.0
 class ASGIWorker(ServingWorker):
     """One event loop, one task for each request in progress."""
 
-    reports_ready_itself: ClassVar[bool] = True
     enforces_request_timeout: ClassVar[bool] = True
     interface: ClassVar[str] = "asgi"
     limits_routes: ClassVar[bool] = False

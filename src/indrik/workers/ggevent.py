@@ -52,6 +52,7 @@ class GeventWorker(ServingWorker):
         patching.prepare_process(cfg, owner)
 
     def run(self) -> None:
+        self.booted = False
         # Imported late: the master, which imports this module, keeps clear of gevent.
         import gevent
         from gevent.event import Event

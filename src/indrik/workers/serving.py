@@ -64,6 +64,8 @@ class ServingWorker(Worker):
     engine: there from the begin of `serve` on. framework: see `find_framework`, there before the gateway is.
     """
 
+    reports_ready_itself: ClassVar[bool] = True
+
     interface: ClassVar[str] = "wsgi"
 
     limits_routes: ClassVar[bool] = True
@@ -122,6 +124,8 @@ class ServingWorker(Worker):
             self.log.error("%s; no route is limited until a file changes", error)
 
     def run(self) -> None:
+        # What cannot be set up is a start that has failed, and nobody leaves for it.
+        self.booted = False
         self.slot = self.slot or Scoreboard(1).slots[0]
         self._refusals = RefusalReporter(self.log)
         self.framework = self.find_framework()
@@ -129,6 +133,8 @@ class ServingWorker(Worker):
         self.engine = self.make_engine(self.make_handler(self.gateway), self.slot)
         if self.route_limits is not None:
             self.route_limits.start(self.engine)
+        self.booted = True
+        self.report_ready()
         try:
             self.serve()
         finally:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from indrik.signals import KEPT_SIGNALS
 
 VARIABLES = (
     "PORT",
@@ -29,7 +32,10 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr(sys, "path", list(sys.path))
     importlib.invalidate_caches()
     known = set(sys.modules)
+    handlers = {number: signal.getsignal(number) for number in KEPT_SIGNALS}
     yield tmp_path
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     for name in set(sys.modules) - known:
         if not name.startswith("indrik"):
             del sys.modules[name]

@@ -154,7 +154,8 @@ def test_print_config(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     ("module", "unwanted"),
     [
         ("indrik", {"argparse", "indrik.config", "indrik.app"}),
-        ("indrik.app.wsgiapp", {"ssl", "asyncio", "email"}),
+        ("indrik.app.wsgiapp", {"argparse", "indrik.config", "indrik.app.base"}),
+        ("indrik.app.wsgi_application", {"ssl", "asyncio", "email"}),
     ],
 )
 def test_importing_is_cheap(module: str, unwanted: set[str]) -> None:

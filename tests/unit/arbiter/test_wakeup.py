@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from indrik import kept_signals
 from indrik.arbiter.wakeup import Wakeup
 
 
@@ -36,6 +37,24 @@ def test_signals_come_out_in_order(wakeup: Wakeup) -> None:
         signal.raise_signal(number)
     assert list(wakeup.take()) == [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
     assert list(wakeup.take()) == []
+
+
+def test_what_the_command_has_kept_comes_first(wakeup: Wakeup) -> None:
+    kept_signals.keep()
+    try:
+        signal.raise_signal(signal.SIGUSR2)
+        signal.raise_signal(signal.SIGUSR1)
+        wakeup.install((signal.SIGUSR1, signal.SIGUSR2))
+        signal.raise_signal(signal.SIGUSR2)
+        assert list(wakeup.take()) == [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
+    finally:
+        kept_signals.let_go()
+
+
+def test_what_is_put_back_comes_first(wakeup: Wakeup) -> None:
+    signal.raise_signal(signal.SIGUSR2)
+    wakeup.put_back([signal.SIGUSR1, signal.SIGUSR2])
+    assert list(wakeup.take()) == [signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2]
 
 
 def test_a_signal_before_the_sleep_is_not_slept_over(wakeup: Wakeup) -> None:
