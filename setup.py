@@ -45,6 +45,8 @@ COMPILED = (
 # What CFLAGS says of optimisation and of debugging information goes before.
 CFLAGS = os.environ.get("CFLAGS", "")
 COMPILE_ARGS = ([] if "-O" in CFLAGS else ["-O2"]) + ([] if CFLAGS else ["-g0"])
+# An error with GCC 14 and later, and so with every compiler.
+COMPILE_ARGS.append("-Werror=incompatible-pointer-types")
 
 # Bounds checks and negative indexes keep Python's meaning. A module that switches one off does so itself,
 # with the proof beside it.

@@ -3,6 +3,5 @@ from indrik.engine.exchange cimport Exchange
 cdef class Client:
     cdef Exchange _exchange
     cdef list _callbacks
-    cpdef run_callbacks(self)
 
 cpdef Client client_of(Exchange exchange)

@@ -124,7 +124,7 @@ class HTTPCycle(Cycle):
             if inlet.has_input():
                 body = inlet.take()
                 if inlet.is_complete:
-                    inlet.on_input = self.tell
+                    inlet.on_input = _tell_of(self)
                     self._inlet = None
                     return {"type": "http.request", "body": body, "more_body": False}
                 exchange.resume_input()
@@ -328,6 +328,13 @@ def open_cycle(
         else:
             cycle._body = None
             cycle._inlet = body
-            cycle._inlet.on_input = cycle.tell
+            cycle._inlet.on_input = _tell_of(cycle)
     exchange.owner = cycle
     return cycle
+
+
+def _tell_of(cycle: Any) -> Any:
+    """`cycle.tell` as Python sees it. Where Cython knows the class it would make an object of the C function,
+    called with an argument too few.
+    """
+    return cycle.tell
