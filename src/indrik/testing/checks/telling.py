@@ -65,21 +65,23 @@ def calls_worker_int(bench: Bench) -> None:
 @check
 def writes_access_lines(bench: Bench) -> None:
     """Every request has one line in the access log, with its status, its length, and the time that the
-    application took; a refused one has one too.
+    application took; a refused one has one too, with what of its request line could be read.
     """
     server = bench.serve("--access-logfile", "access.log", "--access-logformat", "%(s)s %(B)s %(D)s %(r)s")
     server.get("/large/1234?x")
     server.get("/spin/0.2")
     server.get("/raise/before")
-    with server.connect() as client:
-        client.send(b"GET / HTTP/1.1\r\nNo colon\r\n\r\n")
-        client.rest()
-    lines = _access_lines(server, 4)
+    for refused in (b"GET /refused HTTP/1.1\r\nNo colon\r\n\r\n", b"No request line\r\n\r\n"):
+        with server.connect() as client:
+            client.send(refused)
+            client.rest()
+    lines = _access_lines(server, 5)
     found = [line.split(" ", 3) for line in lines]
     equal([(line[0], line[3]) for line in found], [
         ("200", "GET /large/1234?x HTTP/1.1"),
         ("200", "GET /spin/0.2 HTTP/1.1"),
         ("500", "GET /raise/before HTTP/1.1"),
+        ("400", "GET /refused HTTP/1.1"),
         ("400", "- - -"),
     ], "statuses and request lines")  # fmt: skip
     equal(found[0][1], "1234", "the length of the first")
