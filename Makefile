@@ -92,11 +92,19 @@ if [ $$status -eq 1 ]; then \
 elif [ $$status -ne 0 ]; then exit $$status; fi
 endef
 
-test-compiled: $(VENV)/.stamp-package ## Run every test on the compiled package
+# What some tests run beside the server, and where it is then found.
+PROGRAMS := /usr/sbin/nginx=nginx-light /usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream \
+	/usr/bin/chromium=chromium /usr/bin/chromedriver=chromium-driver
+
+.PHONY: programs
+programs:
+	@tools/debian-packages $(PROGRAMS)
+
+test-compiled: programs $(VENV)/.stamp-package ## Run every test on the compiled package
 	@echo "== tests, compiled"
 	@$(call run_tests,$(VENV)/bin/pytest,--build=compiled $(ARGS),build/pytest-compiled)
 
-test-uncompiled: $(PURE)/.stamp-package ## Run every test on the uncompiled package
+test-uncompiled: programs $(PURE)/.stamp-package ## Run every test on the uncompiled package
 	@echo "== tests, uncompiled"
 	@$(call run_tests,$(PURE)/bin/pytest,--build=uncompiled $(ONCE) $(ARGS),build/pytest-uncompiled)
 
